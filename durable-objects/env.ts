@@ -1,0 +1,51 @@
+/**
+ * The bindings of the mesh's Worker, as `wrangler.toml` declares them.
+ *
+ * @module
+ */
+import type { AuthorityObject } from "./authority-object.ts";
+import type { CircuitObject } from "./circuit-object.ts";
+import type { HealthObject } from "./health-object.ts";
+import type { RateLimitObject } from "./rate-limit-object.ts";
+import type { RegistryObject } from "./registry-object.ts";
+import type { TelemetryObject } from "./telemetry-object.ts";
+
+export interface Env {
+  readonly REGISTRY: DurableObjectNamespace<RegistryObject>;
+  readonly HEALTH: DurableObjectNamespace<HealthObject>;
+  readonly CIRCUIT: DurableObjectNamespace<CircuitObject>;
+  readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
+  readonly AUTHORITY: DurableObjectNamespace<AuthorityObject>;
+  readonly TELEMETRY: DurableObjectNamespace<TelemetryObject>;
+  readonly SELVEDGE_TRUST_DOMAIN: string;
+  readonly SELVEDGE_MESH_DOMAIN: string;
+  readonly SELVEDGE_ADMIN_HOSTS: string;
+  readonly SELVEDGE_PRIVATE_ENDPOINTS: "allow" | "deny";
+  /** SHA-256 of the admin token, in hex: a secret. Without it the admin API refuses everybody. */
+  readonly SELVEDGE_ADMIN_TOKEN_SHA256?: string;
+}
+
+/** The one registry of the mesh. A new stub for every call: a stub stays broken after an error. */
+export function registryOf(env: Env): DurableObjectStub<RegistryObject> {
+  return env.REGISTRY.getByName("mesh");
+}
+
+/** The authority of the mesh's trust domain. */
+export function authorityOf(env: Env): DurableObjectStub<AuthorityObject> {
+  return env.AUTHORITY.getByName(env.SELVEDGE_TRUST_DOMAIN);
+}
+
+/** The health object of a service, `namespace/name`. */
+export function healthOf(env: Env, service: string): DurableObjectStub<HealthObject> {
+  return env.HEALTH.getByName(service);
+}
+
+/** The circuit object of a service, `namespace/name`. */
+export function circuitOf(env: Env, service: string): DurableObjectStub<CircuitObject> {
+  return env.CIRCUIT.getByName(service);
+}
+
+/** The telemetry object that isolates report to. */
+export function telemetryOf(env: Env): DurableObjectStub<TelemetryObject> {
+  return env.TELEMETRY.getByName("0");
+}

@@ -1,0 +1,117 @@
+/**
+ * Snapshots: the compiled configuration as hosts receive it. Plain JSON, in
+ * units that are delivered and replaced whole. A host asks only for the units
+ * that it uses.
+ *
+ * @module
+ */
+import type { Authorization } from "./authorize.ts";
+import type { LoadBalancing } from "./balance.ts";
+import type { CircuitPolicy } from "./circuit.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { RateLimit } from "./limit.ts";
+import type { RetryPolicy } from "./retry.ts";
+import type { RouteSet } from "./route.ts";
+import type { Timeouts } from "./timeout.ts";
+
+/** A public key of the mesh's authority, as a JWK (RFC 7517). */
+export interface VerificationKey {
+  readonly kid: string;
+  readonly kty: "EC";
+  readonly crv: "P-256";
+  readonly x: string;
+  readonly y: string;
+  readonly alg: "ES256";
+}
+
+/** A listener of a Gateway, and the host names that its routes serve. */
+export interface Listener {
+  /** `namespace/gateway/listener`. */
+  readonly id: string;
+  /** `namespace/gateway`. */
+  readonly gateway: string;
+  readonly port: number;
+  readonly scheme: "http" | "https";
+  /** `*`, `*.example.test` or `www.example.test`, in lower case. */
+  readonly hostname: string;
+  /** Host names with a virtual host of their own, in the same forms. */
+  readonly domains: readonly string[];
+}
+
+/** What every host needs: who the mesh is, whose signatures count, which doors are open. */
+export interface DirectoryUnit {
+  readonly kind: "directory";
+  readonly trustDomain: string;
+  readonly keys: readonly VerificationKey[];
+  readonly listeners: readonly Listener[];
+}
+
+/** The routes of one listener for one host name. */
+export interface VirtualHostUnit {
+  readonly kind: "virtual-host";
+  readonly routes: RouteSet;
+  /** Policies that target the gateway itself. */
+  readonly authorization: Authorization;
+}
+
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+}
+
+/** The policies that protect the endpoints of one workload. */
+export interface InboundPolicy {
+  /** `strict` refuses a call without a proven caller. */
+  readonly peer: "strict" | "permissive";
+  readonly authorization: Authorization;
+  readonly limits: readonly RateLimit[];
+}
+
+/** Routes for calls to a service (GAMMA). */
+export interface ServiceRoutes {
+  /** Only for calls to this port; `null` for all. */
+  readonly port: number | null;
+  /** Only for callers of this namespace (consumer routes); `null` for all. */
+  readonly consumerNamespace: string | null;
+  readonly routes: RouteSet;
+}
+
+/** How callers reach a service. Compiled with defaults filled in. */
+export interface TrafficPolicy {
+  readonly loadBalancing: LoadBalancing;
+  readonly timeouts: Timeouts;
+  readonly retry: RetryPolicy;
+  readonly circuit: CircuitPolicy;
+  /** Below this share of usable endpoints all are used (Envoy's panic threshold), 0..1. */
+  readonly panicRatio: number;
+}
+
+export interface ServiceUnit {
+  readonly kind: "service";
+  readonly namespace: string;
+  readonly name: string;
+  readonly ports: readonly ServicePort[];
+  readonly endpoints: readonly Endpoint[];
+  /** Distinct policy sets; `Endpoint.inbound` points here. Never empty. */
+  readonly inbound: readonly InboundPolicy[];
+  /** In the order in which they are tried: more specific first. */
+  readonly routes: readonly ServiceRoutes[];
+  readonly traffic: TrafficPolicy;
+}
+
+export type Unit = DirectoryUnit | VirtualHostUnit | ServiceUnit;
+
+/** `directory`, `host:<listener id>#<domain>` or `service:<namespace>/<name>`. */
+export type UnitKey = string;
+
+export const DIRECTORY: UnitKey = "directory";
+
+/** The key of a service's unit; `service` is `namespace/name`. */
+export function serviceKey(service: string): UnitKey {
+  return `service:${service}`;
+}
+
+/** The key of a listener's virtual host for one of its domains. */
+export function virtualHostKey(listener: string, domain: string): UnitKey {
+  return `host:${listener}#${domain}`;
+}

@@ -1,0 +1,51 @@
+/**
+ * What the loop needs from the host that it runs in. Everything that touches
+ * time, chance, the network or an object comes through here.
+ *
+ * @module
+ */
+import type { Endpoint } from "../engine/endpoint.ts";
+import type { Millis } from "../engine/time.ts";
+import type { CallReport } from "../wire/call-record.ts";
+import type { Outcome } from "../wire/problem.ts";
+import type { CircuitReport, IssuedToken, SyncAnswer, SyncRequest, TakeRequest, Taken } from "../wire/rpc.ts";
+
+/** The control plane, as a host reaches it: objects for the edge, the `MESH` binding for the library. */
+export interface Control {
+  sync(request: SyncRequest): Promise<SyncAnswer>;
+  report(report: CallReport): Promise<void>;
+  reportCircuits(service: string, reports: readonly CircuitReport[]): Promise<void>;
+  claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean>;
+  take(request: TakeRequest): Promise<Taken>;
+  /** A token that tells `audience` that `workload` calls. */
+  token(workload: string, audience: string): Promise<Outcome<IssuedToken>>;
+}
+
+export interface Ports {
+  now(): Millis;
+  random(): number;
+  sleep(ms: Millis): Promise<void>;
+  /**
+   * Sends one try to an endpoint. `request.url` carries the authority and
+   * path that the backend is to see. Rejects when no response headers came;
+   * the error is a `SendError` when the host knows more.
+   */
+  send(endpoint: Endpoint, request: Request): Promise<Response>;
+  /** Keeps the host alive for work after the answer (`waitUntil`). */
+  defer(work: Promise<unknown>): void;
+  /** One access-log line. */
+  log(line: Readonly<Record<string, unknown>>): void;
+  readonly control: Control;
+}
+
+/** Why a try brought no response. */
+export class SendError extends Error {
+  override readonly name = "SendError";
+  /** `connect-failure`: nothing was sent, so that a retry is safe for every method. */
+  readonly kind: "connect-failure" | "reset";
+
+  constructor(kind: "connect-failure" | "reset", options?: { cause?: unknown }) {
+    super(kind, options);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * What the objects and the mesh's entrypoint answer over RPC. Changes are
+ * additive: an object may run the previous release's code for minutes after
+ * a deploy.
+ *
+ * @module
+ */
+import type { Health } from "../engine/endpoint.ts";
+import type { Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
+import type { Rate } from "../engine/limit.ts";
+import type { CallReport, CallSeries, HostCounters } from "./call-record.ts";
+import type { Outcome } from "./problem.ts";
+import type { Resource, ResourceRef } from "./resource.ts";
+
+// Registry ------------------------------------------------------------------
+
+export interface ApplyRequest {
+  /** Documents as they came: plain JSON, not yet validated. */
+  readonly documents: readonly unknown[];
+  /** For documents that name none. */
+  readonly defaultNamespace?: string;
+  /** Validates and answers as if applied; changes nothing. */
+  readonly dryRun?: boolean;
+  /** Applies only if this is the current revision (412 `config.revision` otherwise). */
+  readonly ifRevision?: number;
+  /** Who asks: kept with the revision. */
+  readonly author: string;
+}
+
+export type ChangeKind = "created" | "configured" | "unchanged" | "deleted";
+
+export interface Change {
+  readonly ref: ResourceRef;
+  readonly change: ChangeKind;
+}
+
+export interface ApplyAnswer {
+  /** The revision in force; the current one when nothing changed or on a dry run. */
+  readonly revision: number;
+  readonly changes: readonly Change[];
+  /** Not errors, but probably not what was meant: a backend that does not exist yet, a selector without endpoints. */
+  readonly warnings: readonly string[];
+}
+
+export interface Revision {
+  readonly revision: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly author: string;
+  /** `apply`, `delete` or `rollback to N`. */
+  readonly reason: string;
+  readonly changes: readonly Change[];
+}
+
+/** One resource between two revisions; `null` where it does not exist. */
+export interface Difference {
+  readonly ref: ResourceRef;
+  readonly before: Resource | null;
+  readonly after: Resource | null;
+}
+
+export interface ListRequest {
+  readonly kind?: string;
+  readonly namespace?: string;
+}
+
+export interface SyncRequest {
+  /** The version of the host's snapshot; 0 for none. */
+  readonly version: number;
+  /** Units that the host holds: told when they changed since `version`. */
+  readonly held: readonly UnitKey[];
+  /** Units that the host wants and does not hold: always answered, with the units that they refer to. */
+  readonly wanted: readonly UnitKey[];
+}
+
+export interface SyncAnswer {
+  readonly version: number;
+  readonly units: readonly (readonly [UnitKey, Unit])[];
+  /** Units that do not exist (any more). */
+  readonly missing: readonly UnitKey[];
+}
+
+/** An endpoint that registered itself, as the health object publishes it. */
+export interface RegisteredEndpoint {
+  readonly id: string;
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly weight: number;
+  readonly health: Health;
+  readonly isJoined: boolean;
+  readonly serviceAccount: string | null;
+}
+
+/** The whole published state of one service's registered endpoints; an older `sequence` is ignored. */
+export interface EndpointPublication {
+  readonly service: string;
+  readonly sequence: number;
+  readonly endpoints: readonly RegisteredEndpoint[];
+}
+
+/** The endpoints that the mesh's shared circuit has taken out; an older `sequence` is ignored. */
+export interface EjectionPublication {
+  readonly service: string;
+  readonly sequence: number;
+  readonly ejected: readonly string[];
+}
+
+export interface KeyPublication {
+  readonly sequence: number;
+  readonly keys: readonly VerificationKey[];
+}
+
+/** A service as people ask for it. */
+export interface ServiceStatus {
+  readonly namespace: string;
+  readonly name: string;
+  readonly ports: readonly { readonly name: string; readonly port: number }[];
+  readonly endpoints: readonly {
+    readonly id: string;
+    readonly address: string;
+    readonly version: string;
+    readonly weight: number;
+    readonly health: Health;
+    readonly isEjected: boolean;
+    readonly source: "declared" | "registered";
+  }[];
+}
+
+export interface MeshStatus {
+  readonly trustDomain: string;
+  readonly revision: number;
+  readonly version: number;
+  readonly resources: number;
+  readonly services: number;
+  readonly endpoints: number;
+  readonly healthyEndpoints: number;
+}
+
+export interface RegistryApi {
+  apply(request: ApplyRequest): Promise<Outcome<ApplyAnswer>>;
+  remove(refs: readonly ResourceRef[], author: string): Promise<Outcome<ApplyAnswer>>;
+  list(request: ListRequest): Promise<readonly Resource[]>;
+  get(ref: ResourceRef): Promise<Outcome<Resource>>;
+  revisions(limit: number): Promise<readonly Revision[]>;
+  diff(from: number, to: number): Promise<Outcome<readonly Difference[]>>;
+  rollback(revision: number, author: string): Promise<Outcome<ApplyAnswer>>;
+  services(namespace: string | null): Promise<readonly ServiceStatus[]>;
+  status(): Promise<MeshStatus>;
+  sync(request: SyncRequest): Promise<SyncAnswer>;
+  publishEndpoints(publication: EndpointPublication): Promise<void>;
+  publishEjections(publication: EjectionPublication): Promise<void>;
+  publishKeys(publication: KeyPublication): Promise<void>;
+}
+
+// Health --------------------------------------------------------------------
+
+export interface Registration {
+  /** Chosen by the caller, so that registering again is the same endpoint. */
+  readonly id: string;
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly weight: number;
+  readonly serviceAccount: string | null;
+  readonly isJoined: boolean;
+  /** The lease: without a heartbeat for this long the endpoint lapses. 5,000 to 3,600,000. */
+  readonly ttlMs: number;
+}
+
+export interface Lease {
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** How often to beat: a third of the lease. */
+  readonly heartbeatEveryMs: number;
+}
+
+export interface HealthApi {
+  /** `service` is `namespace/name`, the object's own name. */
+  register(service: string, registration: Registration): Promise<Outcome<Lease>>;
+  heartbeat(service: string, id: string): Promise<Outcome<Lease>>;
+  deregister(service: string, id: string): Promise<Outcome<null>>;
+  leases(service: string): Promise<readonly Lease[]>;
+}
+
+// Circuit -------------------------------------------------------------------
+
+/** What one host saw of one endpoint's circuit. */
+export interface CircuitReport {
+  readonly endpoint: string;
+  /** Names the isolate. */
+  readonly reporter: string;
+  readonly state: "open" | "closed";
+}
+
+export interface CircuitApi {
+  /** Folds transitions seen by a host; publishes an ejection once enough reporters agree. */
+  report(service: string, reports: readonly CircuitReport[]): Promise<void>;
+  /** Grants the half-open probe of an endpoint to one reporter at a time. */
+  claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean>;
+}
+
+// Rate limit ----------------------------------------------------------------
+
+export interface TakeRequest {
+  readonly policy: string;
+  readonly key: string;
+  readonly rate: Rate;
+  /** Calls to charge at once; 1 unless a caller batches. */
+  readonly cost: number;
+}
+
+export interface Taken {
+  readonly isAdmitted: boolean;
+  readonly remaining: number;
+  readonly retryAfterMs: number;
+}
+
+export interface RateLimitApi {
+  take(request: TakeRequest): Promise<Taken>;
+}
+
+// Authority -----------------------------------------------------------------
+
+export interface IssueRequest {
+  /** `namespace/name`: the workload, already proved by the caller of this method. */
+  readonly workload: string;
+  /** A SPIFFE id of a workload, or of the mesh itself (`spiffe://<trust-domain>`). */
+  readonly audience: string;
+  /** 10 to 3,600 seconds; 300 unless given. */
+  readonly ttlSeconds?: number;
+  /** Set by the edge: it has run the inbound half for every call that carries the token. */
+  readonly isAdmitted?: boolean;
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  readonly id: string;
+  readonly subject: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+export interface AuthorityApi {
+  issue(request: IssueRequest): Promise<Outcome<IssuedToken>>;
+  keys(): Promise<readonly VerificationKey[]>;
+  /** Makes the next key the current one; tokens of the previous key stay valid until they expire. */
+  rotate(): Promise<readonly VerificationKey[]>;
+}
+
+// Telemetry -----------------------------------------------------------------
+
+export interface TopologyEdge {
+  readonly source: string;
+  readonly destination: string;
+  readonly version: string;
+  readonly requestsPerSecond: number;
+  /** Share of answers below 500, 0..1. */
+  readonly successRatio: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export interface Topology {
+  /** The window that rates and latencies cover. */
+  readonly windowMs: number;
+  readonly nodes: readonly string[];
+  readonly edges: readonly TopologyEdge[];
+}
+
+export interface TelemetryTotals {
+  readonly series: readonly CallSeries[];
+  readonly host: HostCounters;
+}
+
+export interface TelemetryApi {
+  report(report: CallReport): Promise<void>;
+  totals(): Promise<TelemetryTotals>;
+  topology(): Promise<Topology>;
+}
+
+// The mesh's entrypoint -----------------------------------------------------
+
+/** The props of a Worker's binding to the mesh: who it is. Set by whoever deploys the Worker. */
+export interface MeshProps {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+/** What a joined Worker's `MESH` binding offers besides `fetch`. */
+export interface MeshApi {
+  sync(request: SyncRequest): Promise<SyncAnswer>;
+  report(report: CallReport): Promise<void>;
+  reportCircuits(service: string, reports: readonly CircuitReport[]): Promise<void>;
+  claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean>;
+  take(request: TakeRequest): Promise<Taken>;
+  /** A token for the caller of the binding; its identity comes from the binding's props alone. */
+  token(audience: string): Promise<Outcome<IssuedToken>>;
+}

@@ -1,0 +1,7 @@
+import type { Env as MeshEnv } from "../../durable-objects/env.ts";
+
+declare global {
+  namespace Cloudflare {
+    interface Env extends MeshEnv {}
+  }
+}
