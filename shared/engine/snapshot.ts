@@ -99,9 +99,17 @@ export interface ServiceUnit {
   readonly traffic: TrafficPolicy;
 }
 
-export type Unit = DirectoryUnit | VirtualHostUnit | ServiceUnit;
+/** What a callee that runs the inbound half itself needs: its own policies. */
+export interface WorkloadUnit {
+  readonly kind: "workload";
+  /** `namespace/service account`: the audience of tokens sent to it. */
+  readonly workload: string;
+  readonly inbound: InboundPolicy;
+}
 
-/** `directory`, `host:<listener id>#<domain>` or `service:<namespace>/<name>`. */
+export type Unit = DirectoryUnit | VirtualHostUnit | ServiceUnit | WorkloadUnit;
+
+/** `directory`, `host:<listener id>#<domain>`, `service:<namespace>/<name>` or `workload:<namespace>/<endpoint>`. */
 export type UnitKey = string;
 
 export const DIRECTORY: UnitKey = "directory";
@@ -114,4 +122,9 @@ export function serviceKey(service: string): UnitKey {
 /** The key of a listener's virtual host for one of its domains. */
 export function virtualHostKey(listener: string, domain: string): UnitKey {
   return `host:${listener}#${domain}`;
+}
+
+/** The key of a workload's unit; `endpoint` is `namespace/name` of its Endpoint resource. */
+export function workloadKey(endpoint: string): UnitKey {
+  return `workload:${endpoint}`;
 }
