@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AuthorityApi, CircuitApi, HealthApi, RegistryApi, TelemetryApi } from "../shared/wire/rpc.ts";
 import type { AuthorityObject } from "./authority-object.ts";
 import type { CircuitObject } from "./circuit-object.ts";
 import type { HealthObject } from "./health-object.ts";
@@ -26,26 +27,34 @@ export interface Env {
 }
 
 /** The one registry of the mesh. A new stub for every call: a stub stays broken after an error. */
-export function registryOf(env: Env): DurableObjectStub<RegistryObject> {
-  return env.REGISTRY.getByName("mesh");
+export function registryOf(env: Env): RegistryApi {
+  return asApi(env.REGISTRY.getByName("mesh"));
 }
 
 /** The authority of the mesh's trust domain. */
-export function authorityOf(env: Env): DurableObjectStub<AuthorityObject> {
-  return env.AUTHORITY.getByName(env.SELVEDGE_TRUST_DOMAIN);
+export function authorityOf(env: Env): AuthorityApi {
+  return asApi(env.AUTHORITY.getByName(env.SELVEDGE_TRUST_DOMAIN));
 }
 
 /** The health object of a service, `namespace/name`. */
-export function healthOf(env: Env, service: string): DurableObjectStub<HealthObject> {
-  return env.HEALTH.getByName(service);
+export function healthOf(env: Env, service: string): HealthApi {
+  return asApi(env.HEALTH.getByName(service));
 }
 
 /** The circuit object of a service, `namespace/name`. */
-export function circuitOf(env: Env, service: string): DurableObjectStub<CircuitObject> {
-  return env.CIRCUIT.getByName(service);
+export function circuitOf(env: Env, service: string): CircuitApi {
+  return asApi(env.CIRCUIT.getByName(service));
 }
 
 /** The telemetry object that isolates report to. */
-export function telemetryOf(env: Env): DurableObjectStub<TelemetryObject> {
-  return env.TELEMETRY.getByName("0");
+export function telemetryOf(env: Env): TelemetryApi {
+  return asApi(env.TELEMETRY.getByName("0"));
+}
+
+/**
+ * The platform's type of a stub loses what crosses it (`unknown` becomes `never`, tuples become
+ * arrays), though plain data arrives as it was sent. So a stub is typed by the contract instead.
+ */
+function asApi<Api>(stub: unknown): Api {
+  return stub as Api;
 }
