@@ -1,0 +1,58 @@
+/**
+ * The kinds of resources: how they are named, in documents and at a prompt.
+ *
+ * @module
+ */
+
+/** What tools need to know of a kind. */
+export interface KindInfo {
+  readonly kind: string;
+  /** The group and version under which it is stored. */
+  readonly apiVersion: string;
+  /** Every apiVersion in which documents may name it, `apiVersion` first. */
+  readonly accepts: readonly string[];
+  /** In lower case, as in `get services`. */
+  readonly plural: string;
+  readonly shortNames: readonly string[];
+  readonly isNamespaced: boolean;
+}
+
+const ISTIO = ["security.istio.io/v1", "security.istio.io/v1beta1", "selvedge.dev/v1"];
+const GATEWAY = ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"];
+const OURS = ["selvedge.dev/v1"];
+
+const KINDS: readonly KindInfo[] = [
+  define("Namespace", ["v1"], ["namespaces", "ns"], false),
+  define("Service", ["v1"], ["services", "svc"]),
+  define("ServiceAccount", ["v1"], ["serviceaccounts", "sa"]),
+  define("Endpoint", OURS, ["endpoints", "ep"]),
+  define("Gateway", GATEWAY, ["gateways", "gtw"]),
+  define("HTTPRoute", GATEWAY, ["httproutes"]),
+  define("AuthorizationPolicy", ISTIO, ["authorizationpolicies", "ap"]),
+  define("PeerAuthentication", ISTIO, ["peerauthentications", "pa"]),
+  define("TrafficPolicy", OURS, ["trafficpolicies", "tp"]),
+  define("RateLimitPolicy", OURS, ["ratelimitpolicies", "rlp"]),
+];
+
+function define(
+  kind: string,
+  accepts: readonly string[],
+  [plural = "", ...shortNames]: readonly string[],
+  isNamespaced = true,
+): KindInfo {
+  return { kind, apiVersion: accepts[0] ?? "", accepts, plural, shortNames, isNamespaced };
+}
+
+/** Every kind that documents may have. Kind names are unique. */
+export function kindsOf(): readonly KindInfo[] {
+  return KINDS;
+}
+
+/** The kind that a person means by `HTTPRoute`, `httproute`, `httproutes` or a short name. */
+export function findKind(name: string): KindInfo | undefined {
+  const wanted = name.toLowerCase();
+  return KINDS.find(
+    ({ kind, plural, shortNames }) =>
+      kind.toLowerCase() === wanted || plural === wanted || shortNames.includes(wanted),
+  );
+}
