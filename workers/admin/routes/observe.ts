@@ -1,0 +1,74 @@
+/**
+ * How the mesh is: for people, for Prometheus, for whoever restarts things.
+ *
+ * @module
+ */
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { z } from "zod";
+import { registryOf, telemetryOf } from "../../../durable-objects/env.ts";
+import * as wire from "../../../shared/wire/admin.ts";
+import { VERSION } from "../../../shared/wire/version.ts";
+import type { AdminEnv } from "../context.ts";
+import { renderMetrics } from "../metrics.ts";
+import { answers, PROBLEM, PUBLIC } from "../operation.ts";
+
+const tags = ["Observation"];
+
+const status = createRoute({
+  method: "get",
+  path: "/api/v1/status",
+  operationId: "getStatus",
+  summary: "The mesh in numbers",
+  tags,
+  responses: answers(wire.meshStatus, "The numbers."),
+});
+
+const topology = createRoute({
+  method: "get",
+  path: "/api/v1/topology",
+  operationId: "getTopology",
+  summary: "Who calls whom, how often, how well",
+  tags,
+  responses: answers(wire.topology, "Nodes and edges of the last minutes."),
+});
+
+const metrics = createRoute({
+  method: "get",
+  path: "/metrics",
+  operationId: "getMetrics",
+  summary: "Metrics for Prometheus, which can send the admin token as its bearer",
+  tags,
+  responses: {
+    200: {
+      description: "Prometheus text format 0.0.4.",
+      content: { "text/plain": { schema: z.string() } },
+    },
+    default: PROBLEM,
+  },
+});
+
+const healthz = createRoute({
+  method: "get",
+  path: "/healthz",
+  operationId: "getHealth",
+  summary: "Whether the Worker runs; asks no object",
+  tags,
+  ...PUBLIC,
+  responses: answers(wire.healthAnswer, "It runs."),
+});
+
+/** Adds the operations that only look. */
+export function addObserveRoutes(app: OpenAPIHono<AdminEnv>): void {
+  app.openapi(status, async (c) => c.json(await registryOf(c.env).status(), 200));
+
+  app.openapi(topology, async (c) => c.json(await telemetryOf(c.env).topology(), 200));
+
+  app.openapi(metrics, async (c) => {
+    const [totals, status] = await Promise.all([telemetryOf(c.env).totals(), registryOf(c.env).status()]);
+    return c.text(renderMetrics(totals, status), 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    });
+  });
+
+  app.openapi(healthz, (c) => c.json({ status: "ok" as const, version: VERSION }, 200));
+}

@@ -1,0 +1,113 @@
+/**
+ * Services as they are, and the endpoints that register themselves.
+ *
+ * @module
+ */
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { z } from "zod";
+import { healthOf, registryOf } from "../../../durable-objects/env.ts";
+import * as wire from "../../../shared/wire/admin.ts";
+import { MeshError } from "../../../shared/wire/problem.ts";
+import { label, subdomain } from "../../../shared/wire/resource.ts";
+import type { AdminEnv } from "../context.ts";
+import { answers, jsonBody } from "../operation.ts";
+import { unwrap } from "../problems.ts";
+
+const tags = ["Services"];
+const serviceParams = z.object({ namespace: label, name: label });
+const endpointParams = z.object({ namespace: label, name: label, id: subdomain });
+const endpointPath = "/api/v1/services/{namespace}/{name}/endpoints/{id}" as const;
+
+const list = createRoute({
+  method: "get",
+  path: "/api/v1/services",
+  operationId: "listServices",
+  summary: "Lists services with their endpoints",
+  tags,
+  request: { query: z.strictObject({ namespace: label.optional() }) },
+  responses: answers(wire.serviceList, "The services."),
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/api/v1/services/{namespace}/{name}",
+  operationId: "getService",
+  summary: "Reads one service with its endpoints and their health",
+  tags,
+  request: { params: serviceParams },
+  responses: answers(wire.serviceStatus, "The service."),
+});
+
+const register = createRoute({
+  method: "put",
+  path: endpointPath,
+  operationId: "registerEndpoint",
+  summary: "Registers an endpoint for as long as it sends heartbeats; again with the same id replaces it",
+  tags,
+  request: { params: endpointParams, body: jsonBody(wire.registrationRequest) },
+  responses: answers(wire.lease, "How long the endpoint stays without a heartbeat."),
+});
+
+const heartbeat = createRoute({
+  method: "post",
+  path: `${endpointPath}/heartbeat`,
+  operationId: "beatEndpoint",
+  summary: "Renews an endpoint's lease; 404 asks to register again",
+  tags,
+  request: { params: endpointParams },
+  responses: answers(wire.lease, "How long the endpoint stays from now."),
+});
+
+const deregister = createRoute({
+  method: "delete",
+  path: endpointPath,
+  operationId: "deregisterEndpoint",
+  summary: "Takes a registered endpoint out at once",
+  tags,
+  request: { params: endpointParams },
+  responses: answers(z.object({}), "It is gone."),
+});
+
+/** Adds the operations on services and registered endpoints. */
+export function addServiceRoutes(app: OpenAPIHono<AdminEnv>): void {
+  app.openapi(list, async (c) => {
+    const { namespace } = c.req.valid("query");
+    return c.json({ items: await registryOf(c.env).services(namespace ?? null) }, 200);
+  });
+
+  app.openapi(get, async (c) => {
+    const { namespace, name } = c.req.valid("param");
+    const services = await registryOf(c.env).services(namespace);
+    const service = services.find((candidate) => candidate.name === name);
+    if (service === undefined) {
+      const detail = `There is no service ${name} in namespace ${namespace}.`;
+      throw new MeshError({ code: "resource.not_found", detail });
+    }
+    return c.json(service, 200);
+  });
+
+  app.openapi(register, async (c) => {
+    const { id, ...place } = c.req.valid("param");
+    const { joined, ttlSeconds, ...registration } = c.req.valid("json");
+    const request = { ...registration, id, isJoined: joined, ttlMs: ttlSeconds * 1000 };
+    const service = serviceKey(place);
+    return c.json(unwrap(await healthOf(c.env, service).register(service, request)), 200);
+  });
+
+  app.openapi(heartbeat, async (c) => {
+    const { id, ...place } = c.req.valid("param");
+    const service = serviceKey(place);
+    return c.json(unwrap(await healthOf(c.env, service).heartbeat(service, id)), 200);
+  });
+
+  app.openapi(deregister, async (c) => {
+    const { id, ...place } = c.req.valid("param");
+    const service = serviceKey(place);
+    unwrap(await healthOf(c.env, service).deregister(service, id));
+    return c.json({}, 200);
+  });
+}
+
+function serviceKey(place: z.infer<typeof serviceParams>): string {
+  return `${place.namespace}/${place.name}`;
+}
