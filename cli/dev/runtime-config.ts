@@ -1,0 +1,120 @@
+/**
+ * The configuration of workerd as Cap'n Proto text: several Workers in one
+ * process, their objects on disk, sockets in front of some of them.
+ *
+ * @module
+ */
+import { StartError } from "./start-error.ts";
+import type { ServiceTarget, WorkerConfig } from "./worker-config.ts";
+
+/** A Worker with the path of its bundle, relative to the configuration file. */
+export interface BundledWorker {
+  readonly config: WorkerConfig;
+  readonly bundle: string;
+}
+
+export interface RuntimeSocket {
+  readonly name: string;
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string;
+  readonly target: ServiceTarget;
+}
+
+/** Prefixes the names of Workers, so that none is taken for a built-in service such as `internet`. */
+const WORKER = "worker:";
+const OBJECTS = "objects";
+
+/** Writes the whole configuration. Objects are kept in `objectsDir`, an absolute path. */
+export function runtimeConfig(
+  workers: readonly BundledWorker[],
+  sockets: readonly RuntimeSocket[],
+  objectsDir: string,
+): string {
+  const names = new Set(workers.map(({ config }) => config.name));
+  const services = [
+    // Endpoints of the local mesh are on loopback and private networks.
+    `(name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)))`,
+    `(name = "${OBJECTS}", disk = (path = ${text(objectsDir)}, writable = true))`,
+    ...workers.map((worker) => workerService(worker, names)),
+  ];
+  return [
+    `using Workerd = import "/workerd/workerd.capnp";`,
+    `const config :Workerd.Config = (`,
+    `  services = ${list(services)},`,
+    `  sockets = ${list(sockets.map((socket) => socketEntry(socket, names)))},`,
+    `);`,
+    "",
+  ].join("\n");
+}
+
+function socketEntry({ name, address, target }: RuntimeSocket, names: ReadonlySet<string>): string {
+  const service = designator(target, names, `socket ${name}`);
+  return `(name = ${text(name)}, address = ${text(address)}, http = (), service = ${service})`;
+}
+
+function workerService({ config, bundle }: BundledWorker, names: ReadonlySet<string>): string {
+  const { name, objectClasses } = config;
+  const fields = [
+    `modules = [(name = "worker.js", esModule = embed ${text(bundle)})]`,
+    `compatibilityDate = ${text(config.compatibilityDate)}`,
+    `compatibilityFlags = [${config.compatibilityFlags.map(text).join(", ")}]`,
+    `bindings = ${list(bindings(config, names))}`,
+    `durableObjectNamespaces = ${list(
+      objectClasses.map(
+        ({ className, hasSql }) =>
+          `(className = ${text(className)}, uniqueKey = ${text(`${name}-${className}`)}, enableSql = ${hasSql})`,
+      ),
+    )}`,
+    ...(objectClasses.length > 0 ? [`durableObjectStorage = (localDisk = "${OBJECTS}")`] : []),
+  ];
+  return `(name = ${text(WORKER + name)}, worker = (${fields.join(", ")}))`;
+}
+
+function bindings(config: WorkerConfig, names: ReadonlySet<string>): string[] {
+  const vars = Object.entries(config.vars).map(([name, value]) =>
+    typeof value === "string"
+      ? `(name = ${text(name)}, text = ${text(value)})`
+      : `(name = ${text(name)}, json = ${text(JSON.stringify(value))})`,
+  );
+  const services = Object.entries(config.services).map(([name, target]) => {
+    const service = designator(target, names, `${config.name}: services binding ${name}`);
+    return `(name = ${text(name)}, service = ${service})`;
+  });
+  const objects = Object.entries(config.objectBindings).map(([name, className]) => {
+    if (!config.objectClasses.some((known) => known.className === className)) {
+      throw new StartError(
+        `${config.name}: durable_objects binding ${name}: no migration creates the class ${className}`,
+      );
+    }
+    return `(name = ${text(name)}, durableObjectNamespace = ${text(className)})`;
+  });
+  return [...vars, ...services, ...objects];
+}
+
+function designator(target: ServiceTarget, names: ReadonlySet<string>, user: string): string {
+  const { service, entrypoint, props } = target;
+  if (!names.has(service)) {
+    throw new StartError(
+      `${user} names the Worker "${service}", which is not among those started: ${[...names].join(", ")}`,
+    );
+  }
+  const fields = [
+    `name = ${text(WORKER + service)}`,
+    ...(entrypoint === undefined ? [] : [`entrypoint = ${text(entrypoint)}`]),
+    ...(props === undefined ? [] : [`props = (json = ${text(JSON.stringify(props))})`]),
+  ];
+  return `(${fields.join(", ")})`;
+}
+
+function list(items: readonly string[]): string {
+  return items.length === 0 ? "[]" : `[\n    ${items.join(",\n    ")},\n  ]`;
+}
+
+/** A Cap'n Proto text literal: its escapes are C's, not JSON's. */
+function text(value: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what must be escaped
+  const escaped = value.replace(/[\u0000-\u001f"\\\u007f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+  return `"${escaped}"`;
+}

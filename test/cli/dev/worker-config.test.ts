@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { readWorkerConfig } from "../../../cli/dev/worker-config.ts";
+
+const HEAD = 'name = "shop"\nmain = "worker.ts"\ncompatibility_date = "2026-10-01"\n';
+
+function file(content: string): { directory: string; configPath: string } {
+  const directory = mkdtempSync(join(tmpdir(), "selvedge-test-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const configPath = join(directory, "wrangler.toml");
+  writeFileSync(configPath, content);
+  return { directory, configPath };
+}
+
+test("reads what the runtime needs and passes over what only a deploy needs", () => {
+  const { directory, configPath } = file(
+    `${HEAD}
+routes = ["shop.example/*"]
+compatibility_flags = ["global_fetch_strictly_public"]
+[observability]
+enabled = true
+[vars]
+A = "file"
+B = { c = 1 }
+[[services]]
+binding = "MESH"
+service = "selvedge"
+entrypoint = "Mesh"
+props = { namespace = "shop", serviceAccount = "shop" }
+[[services]]
+binding = "OTHER"
+service = "other"
+[[durable_objects.bindings]]
+name = "CART"
+class_name = "Cart"
+[[migrations]]
+tag = "v1"
+new_classes = ["Old"]
+[[migrations]]
+tag = "v2"
+new_sqlite_classes = ["Cart"]
+`,
+  );
+
+  const config = readWorkerConfig({
+    configPath,
+    vars: { A: "override" },
+    services: { OTHER: { service: "another" } },
+  });
+
+  expect(config).toEqual({
+    name: "shop",
+    main: join(directory, "worker.ts"),
+    compatibilityDate: "2026-10-01",
+    compatibilityFlags: ["global_fetch_strictly_public"],
+    vars: { A: "override", B: { c: 1 } },
+    services: {
+      MESH: { service: "selvedge", entrypoint: "Mesh", props: { namespace: "shop", serviceAccount: "shop" } },
+      OTHER: { service: "another" },
+    },
+    objectBindings: { CART: "Cart" },
+    objectClasses: [
+      { className: "Old", hasSql: false },
+      { className: "Cart", hasSql: true },
+    ],
+  });
+});
+
+test.each([
+  ["a missing name", 'main = "worker.ts"\ncompatibility_date = "2026-10-01"', "has no name"],
+  ["a missing main", 'name = "shop"\ncompatibility_date = "2026-10-01"', "has no main"],
+  ["a missing date", 'name = "shop"\nmain = "worker.ts"', "has no compatibility_date"],
+  [
+    "bindings that it cannot play",
+    `${HEAD}[[kv_namespaces]]\nbinding = "KV"\nid = "1"\n[assets]\ndirectory = "public"`,
+    "not supported by the local runtime: assets, kv_namespaces",
+  ],
+  [
+    "objects of another Worker",
+    `${HEAD}[[durable_objects.bindings]]\nname = "X"\nclass_name = "X"\nscript_name = "other"`,
+    "durable_objects binding X: objects of another Worker (script_name) are not supported locally",
+  ],
+  [
+    "a migration that renames",
+    `${HEAD}[[migrations]]\ntag = "v1"\nnew_sqlite_classes = ["A"]\n[[migrations]]\ntag = "v2"\nrenamed_classes = [{ from = "A", to = "B" }]`,
+    "migration v2: renamed_classes and deleted_classes are not supported locally",
+  ],
+])("refuses %s", (_, content, message) => {
+  const { configPath } = file(content);
+  expect(() => readWorkerConfig({ configPath })).toThrow(message);
+});
+
+test("names a file that is not there", () => {
+  expect(() => readWorkerConfig({ configPath: "/nowhere/wrangler.toml" })).toThrow(
+    "there is no file /nowhere/wrangler.toml",
+  );
+});
