@@ -4,6 +4,7 @@
  * @module
  */
 import type { PathRewrite } from "./redirect.ts";
+import type { HeaderReader } from "./request.ts";
 
 /** Header names are in lower case. Applied in the order remove, set, add (Gateway API leaves it open; Envoy's). */
 export interface HeaderEdit {
@@ -22,4 +23,20 @@ export interface Rewrite {
   /** Replaces the authority that the backend sees. */
   readonly hostname?: string;
   readonly path?: PathRewrite;
+}
+
+/** Header fields that can be changed. A platform `Headers` is one. */
+export interface MutableHeaders extends HeaderReader {
+  /** Replaces every field of the name. */
+  set(name: string, value: string): void;
+  /** Adds a field beside those of the same name. */
+  append(name: string, value: string): void;
+  delete(name: string): void;
+}
+
+/** Changes headers in place: removes, then sets, then adds. */
+export function edit(headers: MutableHeaders, change: HeaderEdit): void {
+  for (const name of change.remove) headers.delete(name);
+  for (const [name, value] of change.set) headers.set(name, value);
+  for (const [name, value] of change.add) headers.append(name, value);
 }
