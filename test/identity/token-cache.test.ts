@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import { generateSigningKey } from "../../shared/identity/key.ts";
+import { cachedVerify, createTokenCache, MAX_CACHED_TOKENS } from "../../shared/identity/token-cache.ts";
+import type { TokenCache } from "../../shared/identity/token-cache.ts";
+import { CALLER, contextOf, forge, NOW } from "./forge.ts";
+
+const pair = await generateSigningKey();
+const other = await generateSigningKey();
+const context = contextOf(pair);
+const token = await forge(pair, {}, {});
+
+async function warmed(): Promise<TokenCache> {
+  const cache = createTokenCache();
+  expect(await cachedVerify(cache, token, context)).toMatchObject({ kind: "ok", id: "t-1" });
+  return cache;
+}
+
+test("the second check is answered at once, with the very same verdict", async () => {
+  const cache = await warmed();
+  const first = cachedVerify(cache, token, context);
+  expect(first).toMatchObject({ kind: "ok", id: "t-1" });
+  expect(cachedVerify(cache, token, context)).toBe(first);
+});
+
+test.each([
+  ["another audience", { audiences: [CALLER] }, "aud names somebody else"],
+  ["another trust domain", { trustDomain: "evil.test" }, "sub is not a workload of this trust domain"],
+  ["the key withdrawn", { keys: [other.publicJwk] }, "kid names no key of this mesh"],
+])("a remembered token does not pass with %s", async (_name, change, detail) => {
+  const cache = await warmed();
+  const verdict = await cachedVerify(cache, token, { ...context, ...change });
+  expect(verdict).toEqual({ kind: "reject", code: "authn.token.invalid", detail });
+});
+
+test.each([
+  ["in the last moment of its life", NOW + 329_999, "ok"],
+  ["past it", NOW + 330_000, "reject"],
+  ["after an hour idle", NOW + 3_600_000, "reject"],
+])("a remembered token %s", async (_name, now, kind) => {
+  const cache = await warmed();
+  expect(cachedVerify(cache, token, { ...context, now })).toMatchObject({ kind });
+});
+
+test("a token that expired in the cache is forgotten", async () => {
+  const cache = await warmed();
+  expect(cachedVerify(cache, token, { ...context, now: NOW + 330_000 })).toMatchObject({
+    code: "authn.token.expired",
+  });
+  expect(cache.young.size + cache.old.size).toBe(0);
+});
+
+test("the same keys in a new snapshot keep what is remembered; other keys forget it", async () => {
+  const cache = await warmed();
+  const copied = { ...context, keys: context.keys.map((key) => ({ ...key })) };
+  expect(cachedVerify(cache, token, copied)).toMatchObject({ kind: "ok" });
+  expect(cachedVerify(cache, token, contextOf(pair, other))).toBeInstanceOf(Promise);
+});
+
+test("a check that the keys overtook is not remembered", async () => {
+  const cache = createTokenCache();
+  const verdict = cachedVerify(cache, token, context);
+  cachedVerify(cache, "x", contextOf(other));
+  expect(await verdict).toMatchObject({ kind: "ok" });
+  expect(cache.young.size).toBe(0);
+});
+
+test("rejections are not remembered", async () => {
+  const cache = createTokenCache();
+  await cachedVerify(cache, await forge(other, {}, {}), context);
+  expect(cache.young.size + cache.old.size).toBe(0);
+});
+
+test("the cache is bounded, and keeps the token that is in use", async () => {
+  const cache = await warmed();
+  const inUse = cachedVerify(cache, token, context);
+  const count = MAX_CACHED_TOKENS + 200;
+  let largest = 0;
+  for (let index = 0; index < count; index += 1) {
+    await cachedVerify(cache, await forge(pair, {}, { jti: `other-${index}` }), context);
+    expect(cachedVerify(cache, token, context)).toBe(inUse);
+    largest = Math.max(largest, cache.young.size + cache.old.size);
+  }
+  expect(largest).toBe(MAX_CACHED_TOKENS);
+});
