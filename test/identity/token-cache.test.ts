@@ -25,6 +25,7 @@ test("the second check is answered at once, with the very same verdict", async (
 test.each([
   ["another audience", { audiences: [CALLER] }, "aud names somebody else"],
   ["another trust domain", { trustDomain: "evil.test" }, "sub is not a workload of this trust domain"],
+  ["the key renamed", { keys: [{ ...pair.publicJwk, kid: "renamed" }] }, "kid names no key of this mesh"],
   ["the key withdrawn", { keys: [other.publicJwk] }, "kid names no key of this mesh"],
 ])("a remembered token does not pass with %s", async (_name, change, detail) => {
   const cache = await warmed();
