@@ -1,0 +1,33 @@
+/**
+ * `selvedge.dev/v1 Endpoint`: one declared place that can answer for services.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { parseAddress } from "../address.ts";
+import { serviceName } from "./fields.ts";
+import { subdomain } from "../resource.ts";
+
+const address = z.string().superRefine((text, context) => {
+  const result = parseAddress(text);
+  if (!result.ok) context.addIssue({ code: "custom", message: result.message });
+});
+
+/**
+ * The Services of its namespace whose selectors match its labels have it, and
+ * those that it names itself. The `version` label is a dimension of metrics.
+ */
+export const endpointSpec = z.strictObject({
+  /** `binding:NAME`, `dispatch:NAME` or `http(s)://host[:port]`. */
+  address,
+  /** Share of calls relative to the service's other endpoints. 1 to 1000; 1 unless given. */
+  weight: z.int().min(1).max(1000).default(1),
+  /** Who runs there, as policies see it. `default` unless given, as in Kubernetes. */
+  serviceAccount: subdomain.default("default"),
+  /** The Worker behind it runs the mesh library. */
+  joined: z.boolean().default(false),
+  /** Services of the namespace that have it besides those that select it. */
+  services: z.array(serviceName).max(100).default([]),
+});
+
+export type EndpointSpec = z.output<typeof endpointSpec>;

@@ -1,0 +1,113 @@
+/**
+ * The schema of every kind's documents, and the types of their specs.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { label, subdomain, type Resource } from "../resource.ts";
+import { authorizationPolicySpec, type AuthorizationPolicySpec } from "./authorization-policy.ts";
+import { endpointSpec, type EndpointSpec } from "./endpoint.ts";
+import { annotations, inert, labels, notYet, refused, serviceName } from "./fields.ts";
+import { gatewaySpec, type GatewaySpec } from "./gateway.ts";
+import { httpRouteSpec, type HttpRouteSpec } from "./http-route.ts";
+import { findKind } from "./kinds.ts";
+import { peerAuthenticationSpec, type PeerAuthenticationSpec } from "./peer-authentication.ts";
+import { rateLimitPolicySpec, type RateLimitPolicySpec } from "./rate-limit-policy.ts";
+import {
+  namespaceSpec,
+  serviceAccountSpec,
+  serviceSpec,
+  type NamespaceSpec,
+  type ServiceSpec,
+} from "./service.ts";
+import { trafficPolicySpec, type TrafficPolicySpec } from "./traffic-policy.ts";
+
+/** The spec of each kind, with defaults filled in. */
+export interface SpecOf {
+  readonly Namespace: NamespaceSpec;
+  readonly Service: ServiceSpec;
+  readonly ServiceAccount: object;
+  readonly Endpoint: EndpointSpec;
+  readonly Gateway: GatewaySpec;
+  readonly HTTPRoute: HttpRouteSpec;
+  readonly AuthorizationPolicy: AuthorizationPolicySpec;
+  readonly PeerAuthentication: PeerAuthenticationSpec;
+  readonly TrafficPolicy: TrafficPolicySpec;
+  readonly RateLimitPolicy: RateLimitPolicySpec;
+}
+
+export type Kind = keyof SpecOf;
+
+/** Tells a stored resource's kind. Whatever is stored has been parsed, so that the kind vouches for the spec. */
+export function isKind<K extends Kind>(resource: Resource, kind: K): resource is Resource<SpecOf[K]> {
+  return resource.kind === kind;
+}
+
+/** Kubernetes writes these; they are dropped, so that what kubectl prints applies unchanged. */
+const serverSide = {
+  uid: inert,
+  resourceVersion: inert,
+  generation: inert,
+  creationTimestamp: inert,
+  deletionTimestamp: inert,
+  managedFields: inert,
+  ownerReferences: inert,
+  finalizers: inert,
+  selfLink: inert,
+};
+
+function documentOf<Spec extends z.ZodType>(kind: Kind, name: z.ZodString, spec: Spec) {
+  const info = findKind(kind);
+  const accepts = info?.accepts ?? [];
+  return z.strictObject({
+    apiVersion: z.enum(accepts, { error: `must be ${accepts.join(" or ")}` }),
+    kind: z.literal(kind),
+    metadata: z.strictObject({
+      name,
+      namespace:
+        info?.isNamespaced === false ? refused("this kind has no namespace; leave it out") : label.optional(),
+      labels: labels.nullable().optional(),
+      annotations: annotations.nullable().optional(),
+      generateName: notYet("names that the server makes; write name"),
+      ...serverSide,
+    }),
+    spec,
+    status: inert,
+  });
+}
+
+/** Kubernetes' ServiceAccount has its fields beside `metadata`. They are about pods and dropped. */
+const serviceAccountDocument = documentOf("ServiceAccount", subdomain, serviceAccountSpec.default({})).extend(
+  {
+    secrets: inert,
+    imagePullSecrets: inert,
+    automountServiceAccountToken: inert,
+  },
+);
+
+/** Kind → schema of its documents. Strict: an unknown field is an error. */
+export const documentSchemas = {
+  Namespace: documentOf("Namespace", label, namespaceSpec.default({})),
+  Service: documentOf("Service", serviceName, serviceSpec),
+  ServiceAccount: serviceAccountDocument,
+  Endpoint: documentOf("Endpoint", subdomain, endpointSpec),
+  Gateway: documentOf("Gateway", subdomain, gatewaySpec),
+  HTTPRoute: documentOf("HTTPRoute", subdomain, httpRouteSpec),
+  AuthorizationPolicy: documentOf(
+    "AuthorizationPolicy",
+    subdomain,
+    authorizationPolicySpec.default({ action: "ALLOW", rules: [] }),
+  ),
+  PeerAuthentication: documentOf(
+    "PeerAuthentication",
+    subdomain,
+    peerAuthenticationSpec.default({ mtls: { mode: "UNSET" } }),
+  ),
+  TrafficPolicy: documentOf("TrafficPolicy", subdomain, trafficPolicySpec),
+  RateLimitPolicy: documentOf("RateLimitPolicy", subdomain, rateLimitPolicySpec),
+} as const satisfies Record<Kind, z.ZodType>;
+
+/** Whether documents of this kind are known. */
+export function isKnownKind(kind: string): kind is Kind {
+  return Object.hasOwn(documentSchemas, kind);
+}
