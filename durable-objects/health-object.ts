@@ -1,4 +1,230 @@
+/**
+ * The health of one service: who has registered for it and still beats.
+ *
+ * Beats end here. The registry hears of transitions only: an endpoint came,
+ * changed, fell silent or went. A transition is written down before it is
+ * told, and told again by alarm until the registry has it.
+ *
+ * @module
+ */
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "./env.ts";
+import { fail, succeed, type Outcome, type Problem } from "../shared/wire/problem.ts";
+import type { HealthApi, Lease, Registration } from "../shared/wire/rpc.ts";
+import { registryOf, type Env } from "./env.ts";
+import { HEALTH_MIGRATIONS, HealthStore, type Publication } from "./health-store.ts";
+import { heartbeatEveryMs, hold, sweep, type HeldLease } from "./lease.ts";
+import { checkRegistration, pickRegistration } from "./registration.ts";
+import { isSameJson } from "./json.ts";
+import { migrate } from "./schema.ts";
 
-export class HealthObject extends DurableObject<Env> {}
+/** Registered endpoints of one service: their publication must fit a row of 2 MB. */
+const MAX_LEASES = 1_000;
+
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 60_000;
+
+/** When the alarm comes back if its handler dies on the way. */
+const SAFETY_ALARM_MS = 60_000;
+
+export class HealthObject extends DurableObject<Env> implements HealthApi {
+  readonly #store: HealthStore;
+  /** One publication at a time; callers that come meanwhile share it. */
+  #flight: Promise<void> | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    migrate(ctx.storage, HEALTH_MIGRATIONS);
+    this.#store = new HealthStore(ctx.storage.sql);
+  }
+
+  /**
+   * Begins or renews a lease. The service need not be configured yet: what has
+   * registered is served once it is. Answers after the registry knows, or after
+   * the first try to tell it failed.
+   */
+  async register(service: string, registration: Registration): Promise<Outcome<Lease>> {
+    const fields = checkRegistration(service, registration, this.env.SELVEDGE_PRIVATE_ENDPOINTS === "allow");
+    if (fields.length > 0) {
+      return fail({ code: "config.invalid", detail: "The endpoint was not registered.", fields });
+    }
+    const held = this.#store.lease(registration.id);
+    if (held === null && this.#store.count() >= MAX_LEASES) return fail(full(service));
+    const lease = hold(pickRegistration(registration), Date.now());
+    if (isTransition(held, lease)) await this.#transition(service, () => this.#store.put(lease));
+    else await this.#renew(lease);
+    return succeed(describe(lease));
+  }
+
+  /** Renews a lease. */
+  async heartbeat(service: string, id: string): Promise<Outcome<Lease>> {
+    const held = this.#store.lease(id);
+    if (held === null) return this.#unknown(service, id);
+    const lease = hold(held.registration, Date.now());
+    if (isTransition(held, lease)) await this.#transition(service, () => this.#store.put(lease));
+    else await this.#renew(lease);
+    return succeed(describe(lease));
+  }
+
+  /** Ends a lease at once. */
+  async deregister(service: string, id: string): Promise<Outcome<null>> {
+    if (this.#store.lease(id) === null) return this.#unknown(service, id);
+    await this.#transition(service, () => this.#store.remove(id));
+    return succeed(null);
+  }
+
+  /** All leases, by id; one that has run out stays until the next sweep. */
+  async leases(_service: string): Promise<readonly Lease[]> {
+    await this.#rearm();
+    return this.#store.leases().map(describe);
+  }
+
+  /** Sweeps, and publishes what is not published. Running twice, early or late does no harm. */
+  override async alarm(): Promise<void> {
+    try {
+      await this.ctx.storage.setAlarm(Date.now() + SAFETY_ALARM_MS);
+      this.#sweep(Date.now());
+      await this.#publish();
+      await this.#arm();
+    } catch (error) {
+      // Thrown errors are retried six times and then the alarm is gone; the safety alarm stays.
+      console.error("health: alarm failed", error);
+    }
+  }
+
+  #sweep(now: number): void {
+    const service = this.#store.publication()?.service;
+    const { lapsed, doubted } = sweep(this.#store.leases(), now);
+    if (service === undefined || lapsed.length + doubted.length === 0) return;
+    if (doubted.length > 0) {
+      console.warn(`health: most endpoints of ${service} are silent; ${doubted.length} get a second term`);
+    }
+    this.#write(service, () => {
+      for (const { registration } of lapsed) this.#store.remove(registration.id);
+      for (const lease of doubted) this.#store.put(lease);
+    });
+  }
+
+  async #renew(lease: HeldLease): Promise<void> {
+    this.#store.put(lease);
+    await this.#rearm();
+  }
+
+  async #transition(service: string, write: () => void): Promise<void> {
+    this.#write(service, write);
+    // Before publishing: should this instance die on the way, the alarm goes on.
+    await this.#rearm();
+    await this.#publish();
+    await this.#arm();
+  }
+
+  /**
+   * Writes a change and its sequence together. The sequence follows the clock,
+   * so that an object that has lost its storage is not taken for an older one.
+   */
+  #write(service: string, write: () => void): void {
+    this.ctx.storage.transactionSync(() => {
+      write();
+      const now = Date.now();
+      const last = this.#store.publication() ?? { sequence: 0, published: 0 };
+      const sequence = Math.max(last.sequence + 1, now);
+      const { published } = last;
+      this.#store.setPublication({
+        service,
+        sequence,
+        published,
+        attempts: 0,
+        retryAt: now + FIRST_RETRY_MS,
+      });
+    });
+  }
+
+  #publish(): Promise<void> {
+    this.#flight ??= this.#publishAll().finally(() => {
+      this.#flight = null;
+    });
+    return this.#flight;
+  }
+
+  /** Publishes until the newest transition is told, or a try fails. */
+  async #publishAll(): Promise<void> {
+    for (
+      let due = this.#store.publication();
+      due !== null && isBehind(due);
+      due = this.#store.publication()
+    ) {
+      const isTold = await this.#tell(due);
+      if (!isTold) return;
+    }
+  }
+
+  async #tell({ service, sequence }: Publication): Promise<boolean> {
+    const endpoints = this.#store.endpoints();
+    try {
+      await registryOf(this.env).publishEndpoints({ service, sequence, endpoints });
+      this.#amend((last) => ({ ...last, published: sequence, attempts: 0 }));
+      return true;
+    } catch (error) {
+      console.warn(`health: ${service} could not be published, will try again`, error);
+      this.#amend((last) => ({
+        ...last,
+        attempts: last.attempts + 1,
+        retryAt: Date.now() + Math.min(FIRST_RETRY_MS * 2 ** last.attempts, LAST_RETRY_MS),
+      }));
+      return false;
+    }
+  }
+
+  /** Changes the newest publication: more transitions may have been written since it was read. */
+  #amend(change: (last: Publication) => Publication): void {
+    const last = this.#store.publication();
+    if (last !== null) this.#store.setPublication(change(last));
+  }
+
+  /** When there is work: a lease runs out, or a publication is to be tried again. */
+  #nextWake(): number | null {
+    const publication = this.#store.publication();
+    const retryAt = publication !== null && isBehind(publication) ? publication.retryAt : null;
+    const end = this.#store.earliestEnd();
+    return retryAt === null || end === null ? (retryAt ?? end) : Math.min(retryAt, end);
+  }
+
+  /** Makes up for a lost alarm or one that is too late. One that is early costs a sweep and is left. */
+  async #rearm(): Promise<void> {
+    const next = this.#nextWake();
+    if (next === null) return;
+    const armed = await this.ctx.storage.getAlarm();
+    if (armed === null || armed > next) await this.ctx.storage.setAlarm(next);
+  }
+
+  async #arm(): Promise<void> {
+    const next = this.#nextWake();
+    if (next === null) await this.ctx.storage.deleteAlarm();
+    else await this.ctx.storage.setAlarm(next);
+  }
+
+  async #unknown(service: string, id: string): Promise<Outcome<never>> {
+    await this.#rearm();
+    const detail = `${service} has no endpoint ${id}: it never registered or its lease has lapsed. Register it again.`;
+    return fail({ code: "resource.not_found", detail });
+  }
+}
+
+function isBehind({ sequence, published }: Publication): boolean {
+  return published < sequence;
+}
+
+/** Whether the registry must hear of it: who is there, how it is reached, or whether it is well. */
+function isTransition(held: HeldLease | null, next: HeldLease): boolean {
+  if (held === null || held.isDoubted) return true;
+  const { ttlMs } = next.registration;
+  return !isSameJson({ ...held.registration, ttlMs }, next.registration);
+}
+
+function describe({ registration: { id, ttlMs }, expiresAt }: HeldLease): Lease {
+  return { id, expiresAt, heartbeatEveryMs: heartbeatEveryMs(ttlMs) };
+}
+
+function full(service: string): Problem {
+  const detail = `${service} has ${MAX_LEASES} registered endpoints, which is the most. Deregister some first.`;
+  return { code: "config.conflict", detail };
+}

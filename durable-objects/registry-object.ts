@@ -1,4 +1,279 @@
+/**
+ * The registry: the mesh's configuration, its history, and the compiled units
+ * that hosts pull. It sees changes only, never requests or heartbeats.
+ *
+ * Every method is synchronous inside, so that calls happen one after another
+ * and none sees half of another. Storage is the truth; the world in memory is
+ * a cache, rebuilt from storage when it is missing or may be wrong.
+ *
+ * @module
+ */
 import { DurableObject } from "cloudflare:workers";
+import { affected } from "../shared/compile/affected.ts";
+import { servicesOf } from "../shared/compile/status.ts";
+import { warnings } from "../shared/compile/warnings.ts";
+import * as world from "../shared/compile/world.ts";
+import { DIRECTORY, type UnitKey } from "../shared/engine/snapshot.ts";
+import { parseDocuments } from "../shared/wire/parse.ts";
+import { fail, succeed, type FieldProblem, type Outcome } from "../shared/wire/problem.ts";
+import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
+import type {
+  ApplyAnswer,
+  ApplyRequest,
+  Difference,
+  EjectionPublication,
+  EndpointPublication,
+  KeyPublication,
+  ListRequest,
+  MeshStatus,
+  RegistryApi,
+  Revision,
+  ServiceStatus,
+  SyncAnswer,
+  SyncRequest,
+} from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
+import { invert, isSameContent, planApply, planRemove, planRestore, type Step } from "./registry-change.ts";
+import { compile, loadWorld, move, oversized, type Compiled } from "./registry-world.ts";
+import { KEPT_REVISIONS, REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
+import { answerSync } from "./registry-sync.ts";
+import { migrate } from "./schema.ts";
+import { UnitStore } from "./unit-store.ts";
 
-export class RegistryObject extends DurableObject<Env> {}
+/**
+ * Raise it when a release compiles the same resources to other units: the
+ * registry then compiles everything anew at its first start.
+ */
+const COMPILER = 1;
+
+/** How a change came about, and whether it is meant. */
+interface Cause {
+  readonly author: string;
+  readonly reason: string;
+  readonly isDryRun?: boolean;
+}
+
+export class RegistryObject extends DurableObject<Env> implements RegistryApi {
+  readonly #store: RegistryStore;
+  readonly #units: UnitStore;
+  #world: world.World | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    migrate(ctx.storage, REGISTRY_MIGRATIONS);
+    this.#store = new RegistryStore(ctx.storage.sql);
+    this.#units = new UnitStore(ctx.storage.sql);
+    this.#compileAnewIfNeeded();
+  }
+
+  /** Creates and configures resources: all of the documents or none. */
+  async apply(request: ApplyRequest): Promise<Outcome<ApplyAnswer>> {
+    const { documents, defaultNamespace, ifRevision, author, dryRun } = request;
+    const parsed = parseDocuments(documents, {
+      ...(defaultNamespace === undefined ? {} : { defaultNamespace }),
+      allowPrivateEndpoints: this.env.SELVEDGE_PRIVATE_ENDPOINTS === "allow",
+    });
+    if (!parsed.ok) return invalid(parsed.problems);
+    const revision = this.#store.revision();
+    if (ifRevision !== undefined && ifRevision !== revision) {
+      const detail = `The mesh is at revision ${revision}, not ${ifRevision}. Look at what changed and apply again.`;
+      return fail({ code: "config.revision", detail });
+    }
+    const stamp = { now: new Date().toISOString(), newUid: () => crypto.randomUUID() };
+    const steps = parsed.resources.map((resource) => planApply(resource, this.#find, stamp));
+    return this.#change(steps, { author, reason: "apply", isDryRun: dryRun ?? false });
+  }
+
+  /** Deletes resources: all of them, or none when one does not exist. */
+  async remove(refs: readonly ResourceRef[], author: string): Promise<Outcome<ApplyAnswer>> {
+    const distinct = new Map(refs.map((ref) => [resourceKey(ref), ref]));
+    const steps: Step[] = [];
+    const missing: ResourceRef[] = [];
+    for (const ref of distinct.values()) {
+      const step = planRemove(ref, this.#find);
+      if (step === null) missing.push(ref);
+      else steps.push(step);
+    }
+    return missing.length > 0 ? notFound(missing) : this.#change(steps, { author, reason: "delete" });
+  }
+
+  /** Makes a new revision with the content of an earlier one. */
+  async rollback(revision: number, author: string): Promise<Outcome<ApplyAnswer>> {
+    if (!this.#store.isKnown(revision)) return unknownRevision(revision);
+    const touched = this.#store.changedBetween(revision, this.#store.revision());
+    const steps = touched.flatMap(({ key }) => {
+      const step = planRestore(key, this.#store.resourceAt(key, revision), this.#find);
+      return step === null || step.change === "unchanged" ? [] : [step];
+    });
+    return this.#change(steps, { author, reason: `rollback to ${revision}` });
+  }
+
+  async list(request: ListRequest): Promise<readonly Resource[]> {
+    return [...this.#store.resources(request)];
+  }
+
+  async get(ref: ResourceRef): Promise<Outcome<Resource>> {
+    const resource = this.#store.resource(resourceKey(ref));
+    return resource === null ? notFound([ref]) : succeed(resource);
+  }
+
+  /** Newest first; at least 1 and at most the kept 1,000. */
+  async revisions(limit: number): Promise<readonly Revision[]> {
+    return this.#store.revisions(limit);
+  }
+
+  /** What differs between two known revisions, in either direction; equal resources are left out. */
+  async diff(from: number, to: number): Promise<Outcome<readonly Difference[]>> {
+    const unknown = [from, to].find((revision) => !this.#store.isKnown(revision));
+    if (unknown !== undefined) return unknownRevision(unknown);
+    const touched = this.#store.changedBetween(Math.min(from, to), Math.max(from, to));
+    const differences = touched.map(({ key, ref }) => ({
+      ref,
+      before: this.#store.resourceAt(key, from),
+      after: this.#store.resourceAt(key, to),
+    }));
+    return succeed(differences.filter(({ before, after }) => !isSameContent(before, after)));
+  }
+
+  async services(namespace: string | null): Promise<readonly ServiceStatus[]> {
+    return servicesOf(this.#loadWorld(), namespace);
+  }
+
+  async status(): Promise<MeshStatus> {
+    const services = servicesOf(this.#loadWorld(), null);
+    const endpoints = services.flatMap((service) => service.endpoints);
+    return {
+      trustDomain: this.env.SELVEDGE_TRUST_DOMAIN,
+      revision: this.#store.revision(),
+      version: this.#units.version(),
+      resources: this.#store.countResources(),
+      services: services.length,
+      endpoints: endpoints.length,
+      healthyEndpoints: endpoints.filter(({ health, isEjected }) => health === "healthy" && !isEjected)
+        .length,
+    };
+  }
+
+  async sync(request: SyncRequest): Promise<SyncAnswer> {
+    return answerSync(this.#units, request);
+  }
+
+  async publishEndpoints({ service, sequence, endpoints }: EndpointPublication): Promise<void> {
+    this.#publish("endpoints", service, { sequence, body: endpoints }, (current) =>
+      world.setRegistered(current, service, endpoints),
+    );
+  }
+
+  async publishEjections({ service, sequence, ejected }: EjectionPublication): Promise<void> {
+    this.#publish("ejections", service, { sequence, body: ejected }, (current) =>
+      world.setEjected(current, service, ejected),
+    );
+  }
+
+  async publishKeys({ sequence, keys }: KeyPublication): Promise<void> {
+    this.#publish("keys", "", { sequence, body: keys }, (current) => world.setKeys(current, keys));
+  }
+
+  readonly #find = (key: string): Resource | null => this.#store.resource(key);
+
+  /**
+   * Carries out planned steps as one revision. The world moves first, because
+   * only it can tell what is compiled and what dangles; it moves back when the
+   * change is not to be, and is thrown away when anything fails on the way.
+   */
+  #change(planned: readonly Step[], cause: Cause): Outcome<ApplyAnswer> {
+    const steps = planned.filter((step) => step.change !== "unchanged");
+    const current = this.#loadWorld();
+    try {
+      const compiled = compile(current, this.#units, move(current, steps));
+      const problems = oversized(compiled);
+      const dangling = warnings(
+        current,
+        planned.map((step) => step.ref),
+      );
+      const isMeant = problems.length === 0 && cause.isDryRun !== true;
+      if (!isMeant) move(current, invert(steps));
+      if (problems.length > 0) return invalid(problems);
+      if (isMeant && steps.length > 0) this.#save(steps, compiled, cause);
+      const changes = planned.map(({ ref, change }) => ({ ref, change }));
+      return succeed({ revision: this.#store.revision(), changes, warnings: dangling });
+    } catch (error) {
+      this.#world = null;
+      throw error;
+    }
+  }
+
+  #save(steps: readonly Step[], compiled: Compiled, { author, reason }: Cause): void {
+    this.ctx.storage.transactionSync(() => {
+      const revision = this.#store.revision() + 1;
+      this.#store.record({ revision, at: Date.now(), author, reason }, steps);
+      this.#units.write(compiled);
+    });
+  }
+
+  /**
+   * Takes over published state, once per sequence. A unit that would grow too
+   * large stays as it is: publishers cannot do better, and hosts keep what works.
+   */
+  #publish(
+    topic: Topic,
+    service: string,
+    publication: { readonly sequence: number; readonly body: unknown },
+    set: (current: world.World) => Iterable<UnitKey>,
+  ): void {
+    if (publication.sequence <= this.#store.sequence(topic, service)) return;
+    const current = this.#loadWorld();
+    try {
+      const compiled = compile(current, this.#units, set(current));
+      for (const { path, message } of oversized(compiled)) {
+        compiled.delete(path);
+        console.error(`registry: ${path} ${message}; it stays as it was`);
+      }
+      this.ctx.storage.transactionSync(() => {
+        this.#store.publish(topic, service, publication);
+        this.#units.write(compiled);
+      });
+    } catch (error) {
+      this.#world = null;
+      throw error;
+    }
+  }
+
+  #loadWorld(): world.World {
+    this.#world ??= loadWorld(this.#store, this.env.SELVEDGE_TRUST_DOMAIN);
+    return this.#world;
+  }
+
+  /** On the very first start, and when a release compiles otherwise or the trust domain is another. */
+  #compileAnewIfNeeded(): void {
+    const compiler = `${COMPILER} ${this.env.SELVEDGE_TRUST_DOMAIN}`;
+    if (this.#store.fact("compiler") === compiler) return;
+    const current = this.#loadWorld();
+    const keys = new Set([DIRECTORY, ...this.#units.keys()]);
+    for (const resource of this.#store.resources({})) {
+      for (const key of affected(current, resource)) keys.add(key);
+    }
+    const compiled = compile(current, this.#units, keys);
+    this.ctx.storage.transactionSync(() => {
+      this.#units.write(compiled);
+      this.#store.setFact("compiler", compiler);
+    });
+  }
+}
+
+function invalid(fields: readonly FieldProblem[]): Outcome<never> {
+  const detail = `Nothing was changed. Correct ${fields.length === 1 ? "this field" : "these fields"} and apply again.`;
+  return fail({ code: "config.invalid", detail, fields });
+}
+
+function notFound(refs: readonly ResourceRef[]): Outcome<never> {
+  const names = refs.map(
+    ({ kind, namespace, name }) => `${kind} ${namespace === "" ? "" : `${namespace}/`}${name}`,
+  );
+  return fail({ code: "resource.not_found", detail: `There is no ${names.join(", no ")}.` });
+}
+
+function unknownRevision(revision: number): Outcome<never> {
+  const detail = `Revision ${revision} is not known; the newest ${KEPT_REVISIONS} are.`;
+  return fail({ code: "resource.not_found", detail });
+}

@@ -1,0 +1,236 @@
+/**
+ * The registry's tables: resources, their history, and what other objects
+ * have published. Compiled units have a store of their own.
+ *
+ * @module
+ */
+import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
+import type { Change, ChangeKind, ListRequest, Revision } from "../shared/wire/rpc.ts";
+import type { Step } from "./registry-change.ts";
+
+/**
+ * Revisions that stay known to `diff` and `rollback`. A thousand is months of
+ * a team's work or a day of a busy pipeline; each keeps one copy of what it
+ * replaced, so that the worst day (1,000 full applies of 8 MiB) still fits the
+ * 10 GB of an object.
+ */
+export const KEPT_REVISIONS = 1_000;
+
+/** Changes told by one `revisions` answer; what is beyond is asked for by `diff`. Keeps an answer below 10 MB. */
+const MAX_TOLD_CHANGES = 20_000;
+
+export const REGISTRY_MIGRATIONS: readonly string[] = [
+  `CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+   CREATE TABLE resources (
+     key TEXT PRIMARY KEY, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
+   CREATE INDEX resources_by_kind ON resources (kind, namespace, name);
+   CREATE TABLE revisions (
+     revision INTEGER PRIMARY KEY, at INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL);
+   CREATE TABLE changes (
+     revision INTEGER NOT NULL, key TEXT NOT NULL, ref TEXT NOT NULL, change TEXT NOT NULL, before TEXT,
+     PRIMARY KEY (key, revision));
+   CREATE INDEX changes_by_revision ON changes (revision);
+   CREATE TABLE published (
+     topic TEXT NOT NULL, service TEXT NOT NULL, sequence INTEGER NOT NULL, body TEXT NOT NULL,
+     PRIMARY KEY (topic, service));
+   CREATE TABLE units (key TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT);
+   CREATE INDEX units_by_version ON units (version);
+   CREATE INDEX tombstones ON units (version) WHERE body IS NULL`,
+];
+
+/** What other objects publish into the registry. */
+export type Topic = "endpoints" | "ejections" | "keys";
+
+/** Facts about one revision that its changes do not tell. */
+export type RevisionHead = Omit<Revision, "changes">;
+
+export class RegistryStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  // Resources
+
+  /** The resource of a `resourceKey`, else null. */
+  resource(key: string): Resource | null {
+    const [row] = this.#sql.exec<{ body: string }>("SELECT body FROM resources WHERE key = ?", key);
+    return row === undefined ? null : parseResource(row.body);
+  }
+
+  /** Every resource that the request asks for, by kind, namespace and name. */
+  *resources(request: ListRequest): Generator<Resource> {
+    const rows = this.#sql.exec<{ body: string }>(
+      `SELECT body FROM resources WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR namespace = ?2)
+       ORDER BY kind, namespace, name, key`,
+      request.kind ?? null,
+      request.namespace ?? null,
+    );
+    for (const { body } of rows) yield parseResource(body);
+  }
+
+  countResources(): number {
+    return this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM resources").one().count;
+  }
+
+  // History
+
+  /** The revision in force; 0 before the first change. */
+  revision(): number {
+    return this.#newest() ?? 0;
+  }
+
+  /** Whether the content of a revision can still be told. 0 is the empty mesh, until its successor is pruned. */
+  isKnown(revision: number): boolean {
+    if (revision === 0) return (this.#oldest() ?? 1) === 1;
+    const rows = this.#sql.exec("SELECT 1 FROM revisions WHERE revision = ?", revision);
+    return [...rows].length > 0;
+  }
+
+  /** Writes a revision and its changes, and forgets the oldest beyond `KEPT_REVISIONS`. */
+  record(head: RevisionHead, steps: readonly Step[]): void {
+    const { revision, at, author, reason } = head;
+    this.#sql.exec("INSERT INTO revisions VALUES (?, ?, ?, ?)", revision, at, author, reason);
+    for (const step of steps) this.#write(step, revision);
+    const horizon = revision - KEPT_REVISIONS;
+    this.#sql.exec("DELETE FROM changes WHERE revision <= ?", horizon);
+    this.#sql.exec("DELETE FROM revisions WHERE revision <= ?", horizon);
+  }
+
+  /** The newest revisions first: at most `limit`, fewer when they have very many changes. */
+  revisions(limit: number): Revision[] {
+    const heads = this.#sql.exec<{ revision: number; at: number; author: string; reason: string }>(
+      "SELECT revision, at, author, reason FROM revisions ORDER BY revision DESC LIMIT ?",
+      Math.min(Math.max(limit, 1), KEPT_REVISIONS),
+    );
+    const told: Revision[] = [];
+    let toldChanges = 0;
+    for (const head of heads) {
+      const changes = this.#changesOf(head.revision);
+      toldChanges += changes.length;
+      if (told.length > 0 && toldChanges > MAX_TOLD_CHANGES) break;
+      told.push({ ...head, changes });
+    }
+    return told;
+  }
+
+  /** The resources that were changed after one revision, up to and with another, by key. */
+  changedBetween(after: number, upTo: number): { key: string; ref: ResourceRef }[] {
+    const rows = this.#sql.exec<{ ref: string }>(
+      "SELECT ref, max(revision) FROM changes WHERE revision > ? AND revision <= ? GROUP BY key ORDER BY key",
+      after,
+      upTo,
+    );
+    return [...rows].map((row) => {
+      const ref = parseRef(row.ref);
+      return { key: resourceKey(ref), ref };
+    });
+  }
+
+  /** A resource as it was at a known revision: what its first later change replaced, else what it is. */
+  resourceAt(key: string, revision: number): Resource | null {
+    const [row] = this.#sql.exec<{ before: string | null }>(
+      "SELECT before FROM changes WHERE key = ? AND revision > ? ORDER BY revision LIMIT 1",
+      key,
+      revision,
+    );
+    if (row === undefined) return this.resource(key);
+    return row.before === null ? null : parseResource(row.before);
+  }
+
+  // Published state
+
+  /** The sequence of the newest publication; -1 for none. */
+  sequence(topic: Topic, service: string): number {
+    const [row] = this.#sql.exec<{ sequence: number }>(
+      "SELECT sequence FROM published WHERE topic = ? AND service = ?",
+      topic,
+      service,
+    );
+    return row?.sequence ?? -1;
+  }
+
+  publish(topic: Topic, service: string, publication: { sequence: number; body: unknown }): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?)",
+      topic,
+      service,
+      publication.sequence,
+      JSON.stringify(publication.body),
+    );
+  }
+
+  /** What is published on a topic: service and body. The body is as its publisher's contract says. */
+  published<Body>(topic: Topic): { service: string; body: Body }[] {
+    const rows = this.#sql.exec<{ service: string; body: string }>(
+      "SELECT service, body FROM published WHERE topic = ? ORDER BY service",
+      topic,
+    );
+    return [...rows].map(({ service, body }) => ({ service, body: JSON.parse(body) }));
+  }
+
+  // Facts
+
+  fact(name: string): string | null {
+    const [row] = this.#sql.exec<{ value: string }>("SELECT value FROM facts WHERE name = ?", name);
+    return row?.value ?? null;
+  }
+
+  setFact(name: string, value: string): void {
+    this.#sql.exec("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, value);
+  }
+
+  #write({ key, ref, change, before, after }: Step, revision: number): void {
+    this.#sql.exec(
+      "INSERT INTO changes (revision, key, ref, change, before) VALUES (?, ?, ?, ?, ?)",
+      revision,
+      key,
+      JSON.stringify(ref),
+      change,
+      before === null ? null : JSON.stringify(before),
+    );
+    if (after === null) {
+      this.#sql.exec("DELETE FROM resources WHERE key = ?", key);
+      return;
+    }
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO resources (key, kind, namespace, name, body) VALUES (?, ?, ?, ?, ?)",
+      key,
+      ref.kind,
+      ref.namespace,
+      ref.name,
+      JSON.stringify(after),
+    );
+  }
+
+  #changesOf(revision: number): Change[] {
+    const rows = this.#sql.exec<{ ref: string; change: string }>(
+      "SELECT ref, change FROM changes WHERE revision = ? ORDER BY rowid",
+      revision,
+    );
+    return [...rows].map((row) => ({ ref: parseRef(row.ref), change: parseChange(row.change) }));
+  }
+
+  #newest(): number | null {
+    return this.#sql.exec<{ edge: number | null }>("SELECT max(revision) AS edge FROM revisions").one().edge;
+  }
+
+  #oldest(): number | null {
+    return this.#sql.exec<{ edge: number | null }>("SELECT min(revision) AS edge FROM revisions").one().edge;
+  }
+}
+
+// What is read back is what this store has written: JSON.parse is the whole check.
+
+function parseResource(body: string): Resource {
+  return JSON.parse(body);
+}
+
+function parseRef(body: string): ResourceRef {
+  return JSON.parse(body);
+}
+
+function parseChange(text: string): ChangeKind {
+  return text === "created" || text === "configured" || text === "deleted" ? text : "unchanged";
+}

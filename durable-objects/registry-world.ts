@@ -1,0 +1,74 @@
+/**
+ * The registry's world in memory and what is compiled from it.
+ *
+ * @module
+ */
+import { affected } from "../shared/compile/affected.ts";
+import { compileUnit } from "../shared/compile/compile.ts";
+import * as world from "../shared/compile/world.ts";
+import type { UnitKey, VerificationKey } from "../shared/engine/snapshot.ts";
+import type { FieldProblem } from "../shared/wire/problem.ts";
+import type { RegisteredEndpoint } from "../shared/wire/rpc.ts";
+import type { Step } from "./registry-change.ts";
+import type { RegistryStore } from "./registry-store.ts";
+import type { UnitBody, UnitStore } from "./unit-store.ts";
+
+/** A row holds 2 MB; a unit may use three quarters of it. */
+const MAX_UNIT_BYTES = 1_500_000;
+
+/** Units that differ from what is stored. */
+export type Compiled = Map<UnitKey, UnitBody>;
+
+/** Builds the world from everything stored. */
+export function loadWorld(store: RegistryStore, trustDomain: string): world.World {
+  const loaded = world.createWorld({ trustDomain });
+  for (const resource of store.resources({})) world.put(loaded, resource);
+  for (const { service, body } of store.published<readonly RegisteredEndpoint[]>("endpoints")) {
+    world.setRegistered(loaded, service, body);
+  }
+  for (const { service, body } of store.published<readonly string[]>("ejections")) {
+    world.setEjected(loaded, service, body);
+  }
+  for (const { body } of store.published<readonly VerificationKey[]>("keys")) world.setKeys(loaded, body);
+  return loaded;
+}
+
+/** Takes the steps one after another and answers every unit that they may have changed. */
+export function move(current: world.World, steps: readonly Step[]): Set<UnitKey> {
+  const keys = new Set<UnitKey>();
+  for (const { ref, before, after } of steps) {
+    for (const key of affected(current, before ?? ref)) keys.add(key);
+    if (after === null) world.remove(current, ref);
+    else world.put(current, after);
+    for (const key of affected(current, after ?? ref)) keys.add(key);
+  }
+  return keys;
+}
+
+/** Compiles units and keeps those that differ from what is stored. */
+export function compile(current: world.World, units: UnitStore, keys: Iterable<UnitKey>): Compiled {
+  const compiled: Compiled = new Map();
+  for (const key of keys) {
+    const unit = compileUnit(current, key);
+    const body = unit === null ? null : JSON.stringify(unit);
+    if (body !== units.body(key)) compiled.set(key, body);
+  }
+  return compiled;
+}
+
+/** The units that do not fit a row; the path of a problem is the unit's key. */
+export function oversized(compiled: Compiled): FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  for (const [path, body] of compiled) {
+    const bytes = body === null ? 0 : sizeOf(body);
+    if (bytes <= MAX_UNIT_BYTES) continue;
+    const message = `compiles to ${bytes} bytes of at most ${MAX_UNIT_BYTES}: use fewer endpoints, routes or policies`;
+    problems.push({ path, message });
+  }
+  return problems;
+}
+
+/** The UTF-8 length. A UTF-16 unit takes at most three bytes, so most texts need no encoding to be known small. */
+function sizeOf(text: string): number {
+  return text.length * 3 <= MAX_UNIT_BYTES ? text.length : new TextEncoder().encode(text).length;
+}

@@ -1,0 +1,87 @@
+/**
+ * The compiled units of the registry, each with the version that last changed
+ * it. A deleted unit leaves a tombstone, so that hosts that hold it are told.
+ *
+ * @module
+ */
+import type { Unit, UnitKey } from "../shared/engine/snapshot.ts";
+
+/**
+ * Tombstones kept. A host that is behind the oldest is told everything that it
+ * holds, so the number bounds storage and costs a slow host one full answer.
+ */
+const MAX_TOMBSTONES = 10_000;
+
+/** A compiled unit as it is stored; `null` is a tombstone. */
+export type UnitBody = string | null;
+
+export class UnitStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** The version in force: that of the newest change. 0 only before the first unit is written. */
+  version(): number {
+    const { version } = this.#sql
+      .exec<{ version: number | null }>("SELECT max(version) AS version FROM units")
+      .one();
+    return version ?? 0;
+  }
+
+  /** A unit's JSON; `null` when it does not exist (any more). */
+  body(key: UnitKey): UnitBody {
+    const [row] = this.#sql.exec<{ body: UnitBody }>("SELECT body FROM units WHERE key = ?", key);
+    return row?.body ?? null;
+  }
+
+  /** A unit; `null` when it does not exist (any more). */
+  unit(key: UnitKey): Unit | null {
+    const body = this.body(key);
+    return body === null ? null : JSON.parse(body);
+  }
+
+  /** The keys of all units that exist. */
+  keys(): UnitKey[] {
+    const rows = this.#sql.exec<{ key: string }>("SELECT key FROM units WHERE body IS NOT NULL");
+    return [...rows].map((row) => row.key);
+  }
+
+  /** The keys of units that changed or went after a version. `null` when that is not known any more. */
+  changedSince(version: number): Set<UnitKey> | null {
+    if (version > this.version() || version < this.#horizon()) return null;
+    const rows = this.#sql.exec<{ key: string }>("SELECT key FROM units WHERE version > ?", version);
+    return new Set([...rows].map((row) => row.key));
+  }
+
+  /** Writes changed units under one new version. Nothing changed: the version stays. */
+  write(changed: Iterable<readonly [UnitKey, UnitBody]>): void {
+    const version = this.version() + 1;
+    for (const [key, body] of changed) {
+      this.#sql.exec(
+        "INSERT OR REPLACE INTO units (key, version, body) VALUES (?, ?, ?)",
+        key,
+        version,
+        body,
+      );
+    }
+    this.#prune();
+  }
+
+  /** The newest version whose tombstones are gone: what happened up to it is not told one by one. */
+  #horizon(): number {
+    const [row] = this.#sql.exec<{ value: string }>("SELECT value FROM facts WHERE name = 'horizon'");
+    return Number(row?.value ?? 0);
+  }
+
+  #prune(): void {
+    const [edge] = this.#sql.exec<{ version: number }>(
+      "SELECT version FROM units WHERE body IS NULL ORDER BY version DESC LIMIT 1 OFFSET ?",
+      MAX_TOMBSTONES,
+    );
+    if (edge === undefined) return;
+    this.#sql.exec("DELETE FROM units WHERE body IS NULL AND version <= ?", edge.version);
+    this.#sql.exec("INSERT OR REPLACE INTO facts VALUES ('horizon', ?)", String(edge.version));
+  }
+}
