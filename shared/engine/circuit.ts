@@ -12,3 +12,64 @@ export interface CircuitPolicy {
   /** How long an open circuit turns calls away before it lets a probe out. */
   readonly openForMs: Millis;
 }
+
+/**
+ * `closed` serves and counts failures in a row. `open` turns calls away until
+ * `probeAt`. `probing` has let one call out and turns the others away until
+ * `probeAt`, when the probe counts as lost.
+ */
+export type Circuit =
+  | { readonly kind: "closed"; readonly failures: number }
+  | { readonly kind: "open"; readonly since: Millis; readonly probeAt: Millis }
+  | { readonly kind: "probing"; readonly since: Millis; readonly probeAt: Millis };
+
+export type Admission =
+  | { readonly kind: "allow"; readonly circuit: Circuit }
+  | { readonly kind: "reject"; readonly circuit: Circuit; readonly retryAfterMs: Millis };
+
+/** The circuit of an endpoint about which nothing bad is known. */
+export const CLOSED: Circuit = { kind: "closed", failures: 0 };
+
+/**
+ * Decides whether the circuit turns calls away at `now`.
+ *
+ * A clock that reads earlier than the circuit's own `since` has stepped back;
+ * the circuit then lets a probe out at once rather than stay open for the
+ * size of the step.
+ */
+export function isOpen(circuit: Circuit, now: Millis): boolean {
+  return circuit.kind !== "closed" && circuit.since <= now && now < circuit.probeAt;
+}
+
+/**
+ * Decides whether one call may go out, and what the circuit is from then on.
+ *
+ * The first call at or after `probeAt` goes out as the probe. A probe that
+ * never reports back is replaced after another `openForMs`: the isolate that
+ * sent it may be gone, and a lost answer must not hold the circuit for ever.
+ */
+export function admit(circuit: Circuit, policy: CircuitPolicy, now: Millis): Admission {
+  if (circuit.kind === "closed") return { kind: "allow", circuit };
+  if (isOpen(circuit, now)) return { kind: "reject", circuit, retryAfterMs: circuit.probeAt - now };
+  return { kind: "allow", circuit: { kind: "probing", since: now, probeAt: now + policy.openForMs } };
+}
+
+/**
+ * Folds the outcome of one admitted call into the circuit. Only failures in a
+ * row count, however far apart they are (Envoy's `consecutive_5xx`).
+ */
+export function record(
+  circuit: Circuit,
+  policy: CircuitPolicy,
+  outcome: "success" | "failure",
+  now: Millis,
+): Circuit {
+  // A straggler sent before the circuit opened says nothing about now.
+  if (circuit.kind === "open") return circuit;
+  if (outcome === "success") return CLOSED;
+
+  const failures = circuit.kind === "closed" ? circuit.failures + 1 : policy.failuresToOpen;
+  return failures < policy.failuresToOpen
+    ? { kind: "closed", failures }
+    : { kind: "open", since: now, probeAt: now + policy.openForMs };
+}

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { HeaderReader } from "./request.ts";
 import type { Millis } from "./time.ts";
 
 export interface Rate {
@@ -30,4 +31,104 @@ export interface RateLimit {
   readonly key: readonly KeyPart[];
   /** What a `strict` limit does while its object cannot be reached. */
   readonly whenUnavailable: "allow" | "deny";
+}
+
+/** The answer to one `take`. */
+export interface Taking {
+  readonly isAdmitted: boolean;
+  /** The bucket's new state: to be kept whether or not the call was admitted. */
+  readonly tat: Millis;
+  /** Calls that would still be admitted at this instant. */
+  readonly remaining: number;
+  /** 0 when admitted; else the wait, at least 1, until the same take would be. */
+  readonly retryAfterMs: Millis;
+  /** Until the whole burst is there again, if nothing is taken meanwhile. */
+  readonly resetMs: Millis;
+}
+
+/**
+ * Takes `cost` calls from a bucket, all or none.
+ *
+ * `tat` is the theoretical arrival time: when the bucket will be full again;
+ * `undefined` for a key never seen, whose bucket is full. Calls come back at
+ * whole multiples of `perMs / requests` since the epoch. Counting those
+ * instants, rather than adding up fractions of a millisecond, keeps the
+ * long-run rate exact however often a bucket is used.
+ *
+ * - Within any `perMs`, at most `requests + burst` calls are admitted.
+ * - A `tat` further ahead than an empty bucket's (the clock stepped back, or
+ *   the rate was changed) counts as an empty bucket: nothing is given away,
+ *   and the wait for the whole burst is at most `burst * perMs / requests`.
+ * - A cost of 0 only looks. A cost above `burst` is never admitted, and is
+ *   told to wait for a full bucket.
+ *
+ * Exact up to a million calls a second; beyond, a `number` holds too few digits.
+ */
+export function take(tat: Millis | undefined, rate: Rate, cost: number, now: Millis): Taking {
+  const current = Math.floor((now * rate.requests) / rate.perMs);
+  const emptyUntil = current + rate.burst;
+  const stored = tat === undefined ? current : Math.round((tat * rate.requests) / rate.perMs);
+  const before = Math.min(Math.max(stored, current), emptyUntil);
+
+  const isAdmitted = before + cost <= emptyUntil;
+  const after = isAdmitted ? before + cost : before;
+  // The instant at which the bucket holds `cost`, or is full where it can never hold that much.
+  const enoughAt = Math.min(before + cost - rate.burst, before);
+  return {
+    isAdmitted,
+    tat: instantOf(after, rate),
+    remaining: emptyUntil - after,
+    retryAfterMs: isAdmitted ? 0 : Math.max(1, waitMs(enoughAt, rate, now)),
+    resetMs: waitMs(after, rate, now),
+  };
+}
+
+/** What a limit's key is made of. */
+export interface KeyInput {
+  /** Who calls; `null` when nobody was proved. */
+  readonly caller: string | null;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: HeaderReader;
+}
+
+/**
+ * Names the bucket that a call is charged to. Different limits, and different
+ * values of their parts, never share one: each value stands behind its
+ * length, an absent one apart from every value. The rate is part of the name,
+ * so that two limits of one policy stay apart; a changed rate starts afresh.
+ */
+export function keyOf(limit: RateLimit, input: KeyInput): string {
+  const { requests, perMs, burst } = limit.rate;
+  let key = `${measured(limit.policy)} ${requests}/${perMs}+${burst}`;
+  for (const part of limit.key) {
+    key += part.kind === "header" ? ` header ${measured(part.name)}` : ` ${part.kind}`;
+    key += ` ${measured(valueOf(part, input))}`;
+  }
+  return key;
+}
+
+function instantOf(emission: number, rate: Rate): Millis {
+  return (emission * rate.perMs) / rate.requests;
+}
+
+function waitMs(emission: number, rate: Rate, now: Millis): Millis {
+  return Math.max(0, Math.ceil(instantOf(emission, rate) - now));
+}
+
+function valueOf(part: KeyPart, input: KeyInput): string | null {
+  switch (part.kind) {
+    case "caller":
+      return input.caller;
+    case "method":
+      return input.method;
+    case "path":
+      return input.path;
+    case "header":
+      return input.headers.get(part.name);
+  }
+}
+
+function measured(value: string | null): string {
+  return value === null ? "-" : `${value.length}:${value}`;
 }

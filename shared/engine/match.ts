@@ -14,3 +14,39 @@ export type StringMatch =
   | { readonly kind: "prefix"; readonly value: string }
   | { readonly kind: "suffix"; readonly value: string }
   | { readonly kind: "present" };
+
+/** Decides whether `value` satisfies the match. The empty string is never present, but may be a prefix of itself. */
+export function matches(match: StringMatch, value: string): boolean {
+  switch (match.kind) {
+    case "exact":
+      return value === match.value;
+    case "prefix":
+      return value.startsWith(match.value);
+    case "suffix":
+      return value.endsWith(match.value);
+    case "present":
+      return value !== "";
+  }
+}
+
+/** Decides whether any match of the list holds; an empty list holds for nothing. */
+export function matchesAny(list: readonly StringMatch[], value: string): boolean {
+  // An index, not `some`: this runs for every call, and a closure would be allocated each time.
+  for (let index = 0; index < list.length; index++) {
+    const match = list[index];
+    if (match !== undefined && matches(match, value)) return true;
+  }
+  return false;
+}
+
+/**
+ * Reads Istio's string syntax: `*` is present, `*abc` a suffix, `abc*` a
+ * prefix, anything else exact. A star in the middle is literal; of a star at
+ * both ends the leading one counts, so that `*a*` is the suffix `a*`.
+ */
+export function parseStringMatch(text: string): StringMatch {
+  if (text === "*") return { kind: "present" };
+  if (text.startsWith("*")) return { kind: "suffix", value: text.slice(1) };
+  if (text.endsWith("*")) return { kind: "prefix", value: text.slice(0, -1) };
+  return { kind: "exact", value: text };
+}
