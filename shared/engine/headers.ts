@@ -6,6 +6,7 @@
  * @module
  */
 
+/** Whether a request's headers can be understood in one way only, and what ends at this hop. */
 export type HeaderInspection =
   | {
       readonly kind: "ok";

@@ -7,6 +7,7 @@
  */
 import { canonicalizeIpv6, parseIpv4 } from "./ipv6.ts";
 
+/** An authority as a host and a port; `reject` when it is not in the grammar. */
 export type ParsedHost =
   | {
       readonly kind: "ok";
@@ -74,14 +75,9 @@ export function matchHost(pattern: string, host: string): boolean {
 
 /** The pattern that covers exactly the hosts that both patterns cover; `null` when there are none. */
 export function intersectHost(a: string, b: string): string | null {
-  if (covers(a, b)) return b;
-  return covers(b, a) ? a : null;
-}
-
-/** Every host of `narrow` is one of `wide`. */
-function covers(wide: string, narrow: string): boolean {
-  // A wildcard is compared as if it were a host with an empty first label: `.a.test` for `*.a.test`.
-  return wide === narrow || matchHost(wide, narrow.startsWith("*.") ? narrow.slice(1) : narrow);
+  // Read as a host, a pattern is covered by the patterns that cover all of its hosts.
+  if (matchHost(a, b)) return b;
+  return matchHost(b, a) ? a : null;
 }
 
 /**

@@ -9,6 +9,7 @@
  * @module
  */
 
+/** A request target as everything behind the door sees it, or why it is refused. */
 export type CanonicalPath =
   | {
       readonly kind: "ok";

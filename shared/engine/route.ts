@@ -99,7 +99,11 @@ export interface PrefixNode {
   readonly candidates: number[];
 }
 
-/** Indexes a route set. Throws when an entry points to an action that does not exist: such a snapshot is broken. */
+/**
+ * Indexes a route set by path. Entries that share a path are told apart one
+ * by one, in their order. Throws when an entry points to an action that does
+ * not exist: such a snapshot is broken.
+ */
 export function index(set: RouteSet): RouteTable {
   const matches: Match[] = [];
   const exact = new Map<string, number[]>();

@@ -18,6 +18,8 @@ test.each([
   ["[::1]:8787", "https", "[::1]", 8787],
   ["[0:0:0:0:0:0:0:1]", "http", "[::1]", 80],
   ["[2001:DB8::0:1]", "http", "[2001:db8::1]", 80],
+  ["[1:0:2:3:4:5:6:7]", "http", "[1:0:2:3:4:5:6:7]", 80],
+  ["[1:0:0:2:0:0:3:4]", "http", "[1::2:0:0:3:4]", 80],
   ["[::ffff:1.2.3.4]", "http", "[::ffff:102:304]", 80],
 ] as const)("%s over %s is %s, port %i", (authority, scheme, name, port) => {
   expect(host.parseHost(authority, scheme)).toEqual({ kind: "ok", host: name, port });
