@@ -13,6 +13,8 @@ export default defineConfig({
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        // Ships ES modules without saying so, and would be loaded as CommonJS.
+        ssr: { noExternal: ["itty-durable"] },
         test: {
           name: "workerd",
           include: ["test/durable-objects/**/*.test.ts", "test/workers/**/*.test.ts"],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Caller } from "../engine/authorize.ts";
+import * as authorize from "../engine/authorize.ts";
 
 /** The parts of a workload's id. */
 export interface SpiffeId {
@@ -59,9 +59,9 @@ export function meshAudience(trustDomain: string): string {
 }
 
 /** The caller that an id proves. */
-export function callerOf({ trustDomain, namespace, serviceAccount }: SpiffeId): Caller {
-  const principal = `${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
-  return { trustDomain, namespace, serviceAccount, principal };
+export function callerOf({ trustDomain, namespace, serviceAccount }: SpiffeId): authorize.Caller {
+  const caller = { trustDomain, namespace, serviceAccount };
+  return { ...caller, principal: authorize.principalOf(caller) };
 }
 
 function isDotsOnly(segment: string): boolean {
