@@ -21,16 +21,33 @@ export interface Control {
   token(workload: string, audience: string): Promise<Outcome<IssuedToken>>;
 }
 
+/** The service that a call goes to: what policy calls its host and port. */
+export interface Destination {
+  /** `namespace/name`. */
+  readonly service: string;
+  readonly port: number;
+}
+
+export interface Way {
+  /** Scheme and authority of the URL to ask; `null` for the authority that the backend is to see. */
+  readonly origin: string | null;
+  /** Whether the call carries a peer token: only a way that keeps it secret, to where it is understood. */
+  readonly carriesToken: boolean;
+}
+
 export interface Ports {
   now(): Millis;
   random(): number;
   sleep(ms: Millis): Promise<void>;
+  /** Calls `act` once after `ms`, unless the function that it returns was called before. */
+  timer(ms: Millis, act: () => void): () => void;
+  /** How this host gets to an endpoint. Decided for every try: bindings differ between Workers. */
+  wayTo(endpoint: Endpoint): Way;
   /**
-   * Sends one try to an endpoint. `request.url` carries the authority and
-   * path that the backend is to see. Rejects when no response headers came;
-   * the error is a `SendError` when the host knows more.
+   * Sends one try to an endpoint. Rejects when no response headers came; the
+   * error is a `SendError` when the host knows more.
    */
-  send(endpoint: Endpoint, request: Request): Promise<Response>;
+  send(endpoint: Endpoint, request: Request, destination: Destination): Promise<Response>;
   /** Keeps the host alive for work after the answer (`waitUntil`). */
   defer(work: Promise<unknown>): void;
   /** One access-log line. */

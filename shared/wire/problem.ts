@@ -77,6 +77,11 @@ export const PROBLEMS = {
   "config.conflict": { status: 409, title: "The change conflicts with what is stored" },
   "config.revision": { status: 412, title: "The configuration has moved on" },
   "body.too_large": { status: 413, title: "The body is too large" },
+  "path.too_long": {
+    status: 414,
+    title: "The request target is too long",
+    proxyStatus: "http_request_error",
+  },
   "body.media_type": { status: 415, title: "The body has the wrong media type" },
   "host.unknown": {
     status: 421,

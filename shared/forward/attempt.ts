@@ -1,0 +1,118 @@
+/**
+ * One try: sends a call to one endpoint, within a time limit.
+ *
+ * @module
+ */
+import * as balance from "../engine/balance.ts";
+import type { Endpoint } from "../engine/endpoint.ts";
+import type { TryOutcome } from "../engine/retry.ts";
+import type { Millis } from "../engine/time.ts";
+import * as timeout from "../engine/timeout.ts";
+import type { Body } from "./body.ts";
+import type { Call } from "./call.ts";
+import { clientCertificate } from "./onward.ts";
+import { tokenFor } from "./peer-token.ts";
+import type { Plan } from "./plan.ts";
+import { SendError } from "./ports.ts";
+import type { Way } from "./ports.ts";
+
+/** How a try ended, with the response if there is one. */
+export type Attempt =
+  | { readonly kind: "response"; readonly status: number; readonly response: Response }
+  | Exclude<TryOutcome, { readonly kind: "response" }>;
+
+/**
+ * Tries one endpoint. The endpoint counts as busy until the response headers
+ * are there, not until the body has passed: seeing a body's end would mean to
+ * wrap every response.
+ */
+export async function attempt(call: Call, plan: Plan, endpoint: Endpoint, body: Body): Promise<Attempt> {
+  const { ports } = call.mesh;
+  const { load } = plan.service.traffic;
+  const way = ports.wayTo(endpoint);
+  await introduce(call, endpoint, way);
+  const limitMs = timeout.tryTimeoutMs(plan.timeouts, call.trail.arrivedAt, ports.now());
+  balance.begin(load, endpoint.id);
+  try {
+    return await withinLimit(call, limitMs, (signal) => {
+      const request = makeRequest(call, plan, { way, body, signal });
+      return ports.send(endpoint, request, { service: plan.service.id, port: plan.port });
+    });
+  } finally {
+    balance.end(load, endpoint.id);
+  }
+}
+
+/** Gives up a response that nobody will read, so that its connection is free. */
+export function discard(attempt: Attempt): void {
+  if (attempt.kind !== "response" || attempt.response.body === null) return;
+  // It may have broken already: then there is nothing to free.
+  attempt.response.body.cancel().catch(() => undefined);
+}
+
+/** Sets the fields that only the mesh may say, last: neither the client nor a route's filters have a say in them. */
+async function introduce(call: Call, endpoint: Endpoint, way: Way): Promise<void> {
+  const { headers, caller } = call;
+  headers.set("x-selvedge-hops", String(call.hops + 1));
+  const token =
+    caller !== null && way.carriesToken ? await tokenFor(call.mesh, caller, endpoint.workload) : null;
+  if (token === null) headers.delete("x-selvedge-peer");
+  else headers.set("x-selvedge-peer", token);
+  if (caller === null) headers.delete("x-forwarded-client-cert");
+  else headers.set("x-forwarded-client-cert", clientCertificate(caller, endpoint.workload));
+}
+
+interface Sending {
+  readonly way: Way;
+  readonly body: Body;
+  readonly signal: AbortSignal | null;
+}
+
+function makeRequest(call: Call, plan: Plan, { way, body, signal }: Sending): Request {
+  const { scheme, query } = call.view;
+  const origin = way.origin ?? `${scheme}://${plan.authority}`;
+  const url = `${origin}${plan.path}${query === "" ? "" : `?${query}`}`;
+  const init = { method: call.request.method, headers: call.headers, redirect: "manual" as const, signal };
+  if (body.kind === "none") return new Request(url, init);
+  if (body.kind === "held") return new Request(url, { ...init, body: body.bytes });
+  // `duplex` is asked for by the fetch standard and by Node; workerd does without.
+  const streamed = { ...init, body: body.stream, duplex: "half" as const };
+  return new Request(url, streamed);
+}
+
+/** Runs `send` and gives up on it after `limitMs`; `null` is no limit. Never rejects. */
+function withinLimit(
+  call: Call,
+  limitMs: Millis | null,
+  send: (signal: AbortSignal | null) => Promise<Response>,
+): Promise<Attempt> {
+  if (limitMs === null) return start(send, null);
+  if (limitMs <= 0) return Promise.resolve({ kind: "timeout" });
+  return new Promise((resolve) => {
+    const abort = new AbortController();
+    let isOver = false;
+    const cancel = call.mesh.ports.timer(limitMs, () => {
+      isOver = true;
+      resolve({ kind: "timeout" });
+      abort.abort();
+    });
+    void start(send, abort.signal).then((attempt) => {
+      cancel();
+      if (isOver) discard(attempt);
+      resolve(attempt);
+    });
+  });
+}
+
+async function start(
+  send: (signal: AbortSignal | null) => Promise<Response>,
+  signal: AbortSignal | null,
+): Promise<Attempt> {
+  try {
+    const response = await send(signal);
+    return { kind: "response", status: response.status, response };
+  } catch (error) {
+    // What went wrong in between is the outcome of the try; whether it is told is decided by whoever tries again.
+    return { kind: error instanceof SendError ? error.kind : "reset" };
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * One call on its way, and what is told of it afterwards.
+ *
+ * @module
+ */
+import type { Caller } from "../engine/authorize.ts";
+import type { RequestView } from "../engine/request.ts";
+import type { Millis } from "../engine/time.ts";
+import type { Mesh } from "./state.ts";
+
+/** What metrics and the access log tell of a call. Filled in as the call goes. */
+export interface Trail {
+  readonly arrivedAt: Millis;
+  readonly requestId: string;
+  readonly method: string;
+  /** Canonical; empty when the request had none. */
+  path: string;
+  hops: number;
+  /** `namespace/name` of the caller or gateway. */
+  source: string;
+  /** `namespace/name` of the service. */
+  destination: string;
+  version: string;
+  /** `namespace/name` of the route; empty for the service's default. */
+  route: string;
+  endpoint: string;
+  tries: number;
+  /** False where another host of the mesh counts the same call. */
+  isMetered: boolean;
+  /** The policy rule that decided, for the log: never for the caller. */
+  decider: string;
+}
+
+export interface Call {
+  readonly mesh: Mesh;
+  readonly request: Request;
+  readonly view: RequestView;
+  readonly caller: Caller | null;
+  readonly hops: number;
+  /** What is sent on: filters change it, and each try adds what is the endpoint's own. */
+  readonly headers: Headers;
+  readonly trail: Trail;
+}
+
+/** A trail of a call of which nothing is known yet. */
+export function startTrail(arrivedAt: Millis, requestId: string, method: string): Trail {
+  return {
+    arrivedAt,
+    requestId,
+    method,
+    path: "",
+    hops: 0,
+    source: "",
+    destination: "",
+    version: "",
+    route: "",
+    endpoint: "",
+    tries: 0,
+    isMetered: true,
+    decider: "",
+  };
+}
+
+/** `namespace/name` of a workload. */
+export function workloadOf(caller: Caller): string {
+  return `${caller.namespace}/${caller.serviceAccount}`;
+}

@@ -1,0 +1,179 @@
+/**
+ * The life of a call, from the door to the answer. Every host runs this; what
+ * differs between them is their `Reception` and their ports.
+ *
+ * @module
+ */
+import type { Caller } from "../engine/authorize.ts";
+import type { RequestView } from "../engine/request.ts";
+import { DIRECTORY, serviceKey } from "../engine/snapshot.ts";
+import type { DirectoryUnit, UnitKey } from "../engine/snapshot.ts";
+import { meshAudience } from "../identity/spiffe.ts";
+import { PROBLEMS } from "../wire/problem.ts";
+import { respond } from "./answers.ts";
+import { startTrail, workloadOf } from "./call.ts";
+import type { Call, Trail } from "./call.ts";
+import { deliver } from "./deliver.ts";
+import * as door from "./door.ts";
+import { admitToGate, openGate } from "./gate.ts";
+import { directoryOf, identify } from "./identify.ts";
+import type { Identity } from "./identify.ts";
+import { onward, requestIdOf, traceOf } from "./onward.ts";
+import { throughHost, toEndpoint, toService } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import { refuse } from "./refusal.ts";
+import type { Answer, Refusal } from "./refusal.ts";
+import type { Mesh } from "./state.ts";
+import { prepare } from "./sync.ts";
+import { tell } from "./tell.ts";
+
+/** Where a call wants to go. Services are `namespace/name`. */
+export type Goal =
+  | { readonly kind: "service"; readonly service: string }
+  /** One endpoint, chosen by the host that the call comes from. */
+  | { readonly kind: "endpoint"; readonly service: string; readonly port: number; readonly endpoint: string }
+  /** Whatever a gateway serves at the host. */
+  | { readonly kind: "gateway" }
+  | { readonly kind: "unknown" };
+
+/** How a host takes calls in. */
+export interface Reception {
+  /** Nothing that the request says about earlier hops is believed. */
+  readonly isFromOutside: boolean;
+  /** Looks for tokens; otherwise the caller is who is vouched for. */
+  readonly readsTokens: boolean;
+  /** Who the platform or the host itself vouches for. The directory is loaded when it is asked. */
+  vouched(): Caller | null;
+  goalOf(view: RequestView): Goal;
+  /** Units that this host needs besides the goal's. */
+  readonly needs: readonly UnitKey[];
+}
+
+interface Journey {
+  readonly mesh: Mesh;
+  readonly request: Request;
+  readonly reception: Reception;
+  readonly trail: Trail;
+}
+
+/** Carries one call. Never rejects: what goes wrong becomes an answer. */
+export async function carry(mesh: Mesh, request: Request, reception: Reception): Promise<Response> {
+  const { ports } = mesh;
+  const requestId = requestIdOf(request.headers, ports.random);
+  const trail = startTrail(ports.now(), requestId, request.method);
+  const answer = await safely({ mesh, request, reception, trail });
+  if (answer.kind === "response") {
+    tell(mesh, trail, answer, answer.response.status);
+    return answer.response;
+  }
+  tell(mesh, trail, answer, PROBLEMS[answer.problem.code].status);
+  return respond(answer, requestId, request.method);
+}
+
+/** The outermost handler: a mistake of ours is logged once and answered without telling anything of it. */
+async function safely(journey: Journey): Promise<Answer> {
+  try {
+    return await travel(journey);
+  } catch (error) {
+    const stack = error instanceof Error ? error.stack : String(error);
+    journey.mesh.ports.log({
+      event: "internal",
+      req_id: journey.trail.requestId,
+      error: stack?.slice(0, 2_000),
+    });
+    return refuse("internal", "The mesh made a mistake: give the request id to its operator.");
+  }
+}
+
+async function travel(journey: Journey): Promise<Answer> {
+  const { mesh, request, reception, trail } = journey;
+  const entry = door.read(request);
+  if (entry.kind === "refusal") return entry;
+  trail.path = entry.view.path;
+  trail.hops = entry.hops;
+
+  const goal = reception.goalOf(entry.view);
+  // The host that chose the endpoint counts the call.
+  trail.isMetered = goal.kind !== "endpoint";
+  const needs = [DIRECTORY, ...reception.needs];
+  if (goal.kind === "service" || goal.kind === "endpoint") needs.push(serviceKey(goal.service));
+  await prepare(mesh, needs);
+  const directory = directoryOf(mesh);
+  if (directory === null) return notLoaded();
+
+  const identity = await whoCalls(journey, directory);
+  if (identity.kind === "refusal") return identity;
+  const boarding = { journey, entry, identity };
+  const plan = await planFor(boarding, goal);
+  return plan.kind === "decided" ? deliver(plan.call, plan.plan) : plan;
+}
+
+async function whoCalls(
+  { mesh, request, reception }: Journey,
+  directory: DirectoryUnit,
+): Promise<Identity | Refusal> {
+  const vouched = reception.vouched();
+  if (!reception.readsTokens)
+    return { kind: "identity", caller: vouched, isAdmitted: false, isBearerOurs: false };
+  const audiences = [meshAudience(directory.trustDomain)];
+  return identify(mesh, { headers: request.headers, vouched, audiences });
+}
+
+interface Boarding {
+  readonly journey: Journey;
+  readonly entry: door.Entry;
+  readonly identity: Identity;
+}
+
+interface Decided {
+  readonly kind: "decided";
+  readonly call: Call;
+  readonly plan: Plan;
+}
+
+async function planFor(boarding: Boarding, goal: Goal): Promise<Decided | Answer> {
+  const { mesh, trail } = boarding.journey;
+  if (goal.kind === "unknown") return unknownHost();
+  if (goal.kind === "gateway") {
+    const gate = await openGate(mesh, boarding.entry.view);
+    if (gate.kind === "refusal") return gate;
+    const visitor = { view: boarding.entry.view, caller: boarding.identity.caller, trail };
+    const refusal = admitToGate(mesh, gate, visitor);
+    if (refusal !== null) return refusal;
+    const call = board(boarding, boarding.identity.caller ?? gate.caller);
+    return decided(call, await throughHost(call, gate.host));
+  }
+  const service = mesh.state.snapshot.view.units.get(serviceKey(goal.service));
+  if (service?.kind !== "service")
+    return mesh.state.snapshot.view.missing.has(serviceKey(goal.service)) ? unknownHost() : notLoaded();
+  const call = board(boarding, boarding.identity.caller);
+  return goal.kind === "endpoint"
+    ? decided(call, toEndpoint(call, service, goal.port, goal.endpoint))
+    : decided(call, await toService(call, service, boarding.entry.view.port));
+}
+
+function decided(call: Call, plan: Plan | Answer): Decided | Answer {
+  return plan.kind === "plan" ? { kind: "decided", call, plan } : plan;
+}
+
+function board({ journey, entry, identity }: Boarding, caller: Caller | null): Call {
+  const { mesh, request, reception, trail } = journey;
+  const trace = traceOf(request.headers, mesh.ports.random);
+  const headers = onward(request.headers, {
+    entry,
+    requestId: trail.requestId,
+    trace,
+    isFromOutside: reception.isFromOutside,
+    isBearerOurs: identity.isBearerOurs,
+  });
+  if (caller !== null) trail.source = workloadOf(caller);
+  return { mesh, request, view: entry.view, caller, hops: entry.hops, headers, trail };
+}
+
+function unknownHost(): Refusal {
+  return refuse("host.unknown", "Check the name: no service or gateway of the mesh answers to it.");
+}
+
+function notLoaded(): Refusal {
+  return refuse("control.unavailable", "The mesh's configuration cannot be loaded now: try again.", 1_000);
+}

@@ -1,0 +1,118 @@
+/**
+ * The door: reads a raw request into the one view that routing, policy,
+ * forwarding and the log share, or refuses it.
+ *
+ * @module
+ */
+import * as headers from "../engine/headers.ts";
+import { parseHost } from "../engine/host.ts";
+import * as path from "../engine/path.ts";
+import type { RequestView } from "../engine/request.ts";
+import { refuse } from "./refusal.ts";
+import type { Refusal } from "./refusal.ts";
+
+export interface Entry {
+  readonly kind: "entry";
+  readonly view: RequestView;
+  /** Names of the fields that end at this hop, as far as the request has them. */
+  readonly perHop: readonly string[];
+  /** Names of the mesh's own fields that came from outside. */
+  readonly owned: readonly string[];
+  /** Names of the fields that tell of earlier hops. */
+  readonly forwarding: readonly string[];
+  /** How often the request has passed a host of the mesh. */
+  readonly hops: number;
+}
+
+/** Longest target: production refuses more before a Worker sees it. */
+const MAX_TARGET = 16_384;
+/** Names and values together; half of what production lets through. */
+const MAX_HEADERS = 65_536;
+/** Nine passes are a loop; an honest chain of services is shorter. Below the platform's own limit of 16. */
+const MAX_HOPS = 8;
+
+/**
+ * Reads a request. The URL is taken apart as text: `new URL` would resolve
+ * dot segments and backslashes before anybody looked at them, and take the
+ * host after an `@`.
+ */
+export function read(request: Request): Entry | Refusal {
+  const { scheme, authority, target } = dissect(request.url);
+  if (target.length > MAX_TARGET) return refuse("path.too_long", `At most ${MAX_TARGET} characters.`);
+  const host = parseHost(authority, scheme);
+  if (host.kind === "reject" || !isSameHost(request, authority, scheme))
+    return refuse("host.invalid", "Send one Host header with a host name and, if need be, a port.");
+  const canonical = path.canonicalize(target);
+  if (canonical.kind === "reject")
+    return refuse(
+      canonical.code,
+      "Send an absolute path without dot segments, backslashes or hidden separators.",
+    );
+  const view: RequestView = {
+    method: request.method,
+    scheme,
+    authority,
+    host: host.host,
+    port: host.port,
+    path: canonical.path,
+    query: canonical.query,
+    headers: request.headers,
+  };
+  return inspect(view, request.headers);
+}
+
+/** Cuts a URL behind its authority without interpreting any of it. */
+function dissect(url: string): { scheme: "http" | "https"; authority: string; target: string } {
+  const start = url.indexOf("://") + 3;
+  let end = start;
+  while (end < url.length && !"/?#\\".includes(url.charAt(end))) end++;
+  const hash = url.indexOf("#", end);
+  return {
+    scheme: url.startsWith("https:") ? "https" : "http",
+    authority: url.slice(start, end),
+    target: hash === -1 ? url.slice(end) : url.slice(end, hash),
+  };
+}
+
+/** A Host header, where the platform shows one, must say what the URL says: a host such as `a/b` would be cut. */
+function isSameHost(request: Request, authority: string, scheme: "http" | "https"): boolean {
+  const header = request.headers.get("host");
+  if (header === null || header === authority) return true;
+  const [named, called] = [parseHost(header, scheme), parseHost(authority, scheme)];
+  return (
+    named.kind === "ok" && called.kind === "ok" && named.host === called.host && named.port === called.port
+  );
+}
+
+function inspect(view: RequestView, fields: Headers): Entry | Refusal {
+  const entries = [...fields];
+  if (sizeOf(entries) > MAX_HEADERS)
+    return refuse("header.too_large", `At most ${MAX_HEADERS} bytes in all.`);
+  const inspection = headers.inspectHeaders(entries);
+  if (inspection.kind === "reject")
+    return refuse(inspection.code, `Check the header ${inspection.header.slice(0, 64)}.`);
+  const hops = hopsOf(fields);
+  if (hops > MAX_HOPS) return refuse("loop.detected", `The request has passed the mesh ${MAX_HOPS} times.`);
+  const names = entries.map(([name]) => name);
+  return {
+    kind: "entry",
+    view,
+    perHop: names.filter((name) => headers.isHopByHop(name) || inspection.named.includes(name)),
+    owned: names.filter(headers.isOwned),
+    forwarding: names.filter(headers.isForwarding),
+    hops,
+  };
+}
+
+function sizeOf(entries: readonly (readonly [string, string])[]): number {
+  let size = 0;
+  for (const [name, value] of entries) size += name.length + value.length;
+  return size;
+}
+
+/** A count that is no number comes from outside: whoever wrote it gets no further. */
+function hopsOf(fields: Headers): number {
+  const text = fields.get("x-selvedge-hops");
+  if (text === null) return 0;
+  return /^[0-9]{1,2}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,67 @@
+/**
+ * Calls from outside that come in by a Gateway: the virtual host that answers
+ * to their host name, and the policies that protect the gateway itself.
+ *
+ * @module
+ */
+import type { Caller } from "../engine/authorize.ts";
+import type { RequestView } from "../engine/request.ts";
+import { DIRECTORY, virtualHostKey } from "../engine/snapshot.ts";
+import type { Listener } from "../engine/snapshot.ts";
+import { callerOf } from "../identity/spiffe.ts";
+import type { Trail } from "./call.ts";
+import { findGate } from "./directory.ts";
+import { authorized } from "./inbound.ts";
+import { refuse } from "./refusal.ts";
+import type { Refusal } from "./refusal.ts";
+import type { Mesh } from "./state.ts";
+import { prepare } from "./sync.ts";
+import type { LinkedHost } from "./view.ts";
+
+export interface OpenGate {
+  readonly kind: "gate";
+  readonly listener: Listener;
+  readonly host: LinkedHost;
+  /** The gateway's own identity: for services, it is who calls on behalf of callers without one. */
+  readonly caller: Caller;
+}
+
+/** Finds the virtual host for a request, and loads it when this isolate has not seen it yet. */
+export async function openGate(mesh: Mesh, view: RequestView): Promise<OpenGate | Refusal> {
+  const { snapshot } = mesh.state;
+  const directory = snapshot.view.units.get(DIRECTORY);
+  const gate = directory?.kind === "directory" ? findGate(directory, view) : null;
+  if (directory?.kind !== "directory" || gate === null)
+    return refuse("host.unknown", "Check the name: no service or gateway of the mesh answers to it.");
+  const { listener, domain } = gate;
+  if (domain === null) return refuse("route.none", "The gateway has no route for this host.");
+  const key = virtualHostKey(listener.id, domain);
+  await prepare(mesh, [key]);
+  const host = snapshot.view.units.get(key);
+  if (host?.kind !== "virtual-host")
+    return refuse("control.unavailable", "The routes of this host cannot be loaded now: try again.", 1_000);
+  return { kind: "gate", listener, host, caller: identityOf(listener, directory.unit.trustDomain) };
+}
+
+/** Decides by the policies of the gateway, for whoever really calls. `null` admits; failing to decide refuses. */
+export function admitToGate(
+  mesh: Mesh,
+  { listener, host }: OpenGate,
+  { view, caller, trail }: { view: RequestView; caller: Caller | null; trail: Trail },
+): Refusal | null {
+  try {
+    const { method, path, headers } = view;
+    const input = { caller, host: view.host, port: listener.port, method, path, headers };
+    return authorized(host.unit.authorization, input, trail);
+  } catch (error) {
+    // Fail closed: a policy that cannot be decided denies.
+    mesh.ports.log({ event: "authz.error", req_id: trail.requestId, error: String(error).slice(0, 256) });
+    return refuse("authz.error", "The policy could not be decided.");
+  }
+}
+
+/** A gateway is the workload of its own name, as Istio's ingress gateways are. */
+function identityOf({ gateway }: Listener, trustDomain: string): Caller {
+  const [namespace = "", name = ""] = gateway.split("/");
+  return callerOf({ trustDomain, namespace, serviceAccount: name });
+}

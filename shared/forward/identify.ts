@@ -1,0 +1,96 @@
+/**
+ * Who calls: exactly one identity or none. A bad credential is refused, never
+ * taken for nobody.
+ *
+ * @module
+ */
+import type { Caller } from "../engine/authorize.ts";
+import { DIRECTORY } from "../engine/snapshot.ts";
+import type { DirectoryUnit } from "../engine/snapshot.ts";
+import { cachedVerify } from "../identity/token-cache.ts";
+import { issuerHint } from "../identity/token.ts";
+import type { TokenVerdict } from "../identity/token.ts";
+import { refuse } from "./refusal.ts";
+import type { Refusal } from "./refusal.ts";
+import type { Mesh } from "./state.ts";
+import { refresh } from "./sync.ts";
+
+/** What is believed, and whom. */
+export interface Credentials {
+  readonly headers: Headers;
+  /** Proved by the platform: the props of the binding that the call came through. */
+  readonly vouched: Caller | null;
+  /** SPIFFE ids that a token may be for. */
+  readonly audiences: readonly string[];
+}
+
+export interface Identity {
+  readonly kind: "identity";
+  readonly caller: Caller | null;
+  /** The edge has run the inbound half already. */
+  readonly isAdmitted: boolean;
+  /** `authorization` held a token for the mesh: it is not for the callee. */
+  readonly isBearerOurs: boolean;
+}
+
+const SCHEME = "Bearer ";
+
+/** Establishes the caller. The directory must be loaded; without it there are no keys, and tokens are refused. */
+export async function identify(mesh: Mesh, credentials: Credentials): Promise<Identity | Refusal> {
+  const directory = directoryOf(mesh);
+  const peer = credentials.headers.get("x-selvedge-peer");
+  const bearer = meshBearer(credentials.headers.get("authorization"), directory);
+  let caller = credentials.vouched;
+  let isAdmitted = false;
+  for (const token of [peer, bearer]) {
+    if (token === null) continue;
+    const verdict = await verify(mesh, token, credentials.audiences);
+    if (verdict.kind === "reject") return refuse(verdict.code, verdict.detail);
+    if (caller !== null && caller.principal !== verdict.caller.principal)
+      return refuse("authn.token.invalid", "The call carries two identities that differ.");
+    caller = verdict.caller;
+    isAdmitted ||= token === peer && verdict.isAdmitted;
+  }
+  return { kind: "identity", caller, isAdmitted, isBearerOurs: bearer !== null };
+}
+
+/** The directory as the view has it; `null` when it was never loaded. */
+export function directoryOf(mesh: Mesh): DirectoryUnit | null {
+  const linked = mesh.state.snapshot.view.units.get(DIRECTORY);
+  return linked?.kind === "directory" ? linked.unit : null;
+}
+
+/** The bearer token, if it claims to be of our trust domain. Any other is an end user's and none of our business. */
+function meshBearer(authorization: string | null, directory: DirectoryUnit | null): string | null {
+  if (authorization === null || !authorization.startsWith(SCHEME)) return null;
+  const token = authorization.slice(SCHEME.length);
+  const domain = issuerHint(token);
+  return domain !== null && domain === directory?.trustDomain ? token : null;
+}
+
+/**
+ * Verifies a token. One that fails may be signed with a key that is younger
+ * than our directory: it gets a second look after a sync, which a flood of
+ * bad tokens can cause twice a second at most.
+ */
+async function verify(mesh: Mesh, token: string, audiences: readonly string[]): Promise<TokenVerdict> {
+  const { snapshot } = mesh.state;
+  const verdict = await verifyNow(mesh, token, audiences);
+  const isOld = mesh.ports.now() >= snapshot.nextSyncAt;
+  if (verdict.kind === "ok" || verdict.code === "authn.token.expired" || !isOld) return verdict;
+  const before = directoryOf(mesh);
+  await refresh(mesh);
+  return directoryOf(mesh) === before ? verdict : verifyNow(mesh, token, audiences);
+}
+
+function verifyNow(
+  mesh: Mesh,
+  token: string,
+  audiences: readonly string[],
+): TokenVerdict | Promise<TokenVerdict> {
+  const directory = directoryOf(mesh);
+  if (directory === null)
+    return { kind: "reject", code: "authn.keys_unavailable", detail: "No keys were loaded yet." };
+  const { keys, trustDomain } = directory;
+  return cachedVerify(mesh.state.verdicts, token, { keys, trustDomain, audiences, now: mesh.ports.now() });
+}

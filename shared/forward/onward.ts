@@ -1,0 +1,79 @@
+/**
+ * The header fields that a call is sent on with.
+ *
+ * @module
+ */
+import { childOf, formatTraceparent, parseTraceparent } from "../engine/trace.ts";
+import type { TraceContext } from "../engine/trace.ts";
+import type { Caller } from "../engine/authorize.ts";
+import type { Random } from "../engine/time.ts";
+import { spiffeId } from "../identity/spiffe.ts";
+import type { Entry } from "./door.ts";
+
+/** What is known about a call when its fields are made. */
+export interface Passage {
+  readonly entry: Entry;
+  readonly requestId: string;
+  readonly trace: TraceContext;
+  /** From outside the mesh: nothing it says about earlier hops is believed. */
+  readonly isFromOutside: boolean;
+  /** `authorization` was for the mesh alone. */
+  readonly isBearerOurs: boolean;
+}
+
+/**
+ * Copies the fields that came, without those that end at this hop and those
+ * that only the mesh may say; then adds what the mesh says about every call.
+ * In this order, so that a client cannot have a field of ours removed.
+ */
+export function onward(fields: Headers, passage: Passage): Headers {
+  const { entry } = passage;
+  const headers = new Headers(fields);
+  const isUpgrade = headers.get("upgrade")?.toLowerCase() === "websocket";
+  headers.delete("host");
+  for (const name of entry.perHop) if (!isUpgrade || name !== "upgrade") headers.delete(name);
+  for (const name of entry.owned) headers.delete(name);
+  if (passage.isBearerOurs) headers.delete("authorization");
+  if (passage.isFromOutside) tellOrigin(headers, fields, entry);
+  headers.set("x-request-id", passage.requestId);
+  headers.set("traceparent", formatTraceparent(passage.trace));
+  return headers;
+}
+
+/** The client's address is believed only from the platform, which sets `cf-connecting-ip` itself. */
+function tellOrigin(headers: Headers, fields: Headers, { view, forwarding }: Entry): void {
+  for (const name of forwarding) headers.delete(name);
+  const client = fields.get("cf-connecting-ip");
+  if (client !== null) headers.set("x-forwarded-for", client);
+  headers.set("x-forwarded-host", view.authority);
+  headers.set("x-forwarded-proto", view.scheme);
+}
+
+/** The value of `x-forwarded-client-cert` (Envoy's form) that tells `callee`, a `namespace/name`, who calls it. */
+export function clientCertificate(caller: Caller, callee: string): string {
+  const [namespace = "", name = ""] = callee.split("/");
+  const by = spiffeId(caller.trustDomain, namespace, name);
+  return `By=${by};URI=spiffe://${caller.principal}`;
+}
+
+/** Keeps a request id that came, if it is fit for logs and headers; else makes one. Not a secret. */
+export function requestIdOf(headers: Headers, random: Random): string {
+  const given = headers.get("x-request-id");
+  return given !== null && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : hex(random, 16);
+}
+
+/** The span of this hop: in the caller's trace, or the first of a new one. */
+export function traceOf(headers: Headers, random: Random): TraceContext {
+  return childOf(parseTraceparent(headers.get("traceparent")), (bytes) => hex(random, bytes));
+}
+
+/** Never all zero, which Trace Context forbids. */
+function hex(random: Random, bytes: number): string {
+  let digits = "";
+  while (digits.length < bytes * 2) {
+    digits += Math.floor(random() * 0xffffffff + 1)
+      .toString(16)
+      .padStart(8, "0");
+  }
+  return digits;
+}

@@ -1,0 +1,55 @@
+/**
+ * What one isolate keeps between calls. Everything in it is a cache: losing
+ * the isolate loses nothing but warmth.
+ *
+ * @module
+ */
+import type { Millis } from "../engine/time.ts";
+import { createTokenCache } from "../identity/token-cache.ts";
+import type { TokenCache } from "../identity/token-cache.ts";
+import { createMeter } from "./meter.ts";
+import type { Meter } from "./meter.ts";
+import type { HeldToken } from "./peer-token.ts";
+import type { Ports } from "./ports.ts";
+import { createSnapshot } from "./sync.ts";
+import type { Snapshot } from "./sync.ts";
+
+export interface MeshState {
+  /** Names the isolate in reports. */
+  readonly reporter: string;
+  readonly snapshot: Snapshot;
+  /** Local rate limits: bucket name → theoretical arrival time. Bounded by `limits.ts`. */
+  readonly buckets: Map<string, Millis>;
+  /** Verified tokens of callers. */
+  readonly verdicts: TokenCache;
+  /** Tokens to show to callees. Bounded by `peer-token.ts`. */
+  readonly tokens: Map<string, HeldToken>;
+  readonly meter: Meter;
+}
+
+/** Settings of a host that do not come with the snapshot. */
+export interface Settings {
+  /** Runs the inbound half for the endpoints that it sends to: the edge does, a caller's own library does not. */
+  readonly enforcesInbound: boolean;
+  /** Share of calls with an access-log line, 0..1. Answers of the mesh itself always have one. */
+  readonly logSampleRatio: number;
+}
+
+/** The mesh as one call finds it: what the isolate keeps, and the ports of the call's own context. */
+export interface Mesh {
+  readonly state: MeshState;
+  readonly ports: Ports;
+  readonly settings: Settings;
+}
+
+/** The state of an isolate that has carried nothing yet. */
+export function createState(reporter: string): MeshState {
+  return {
+    reporter,
+    snapshot: createSnapshot(),
+    buckets: new Map(),
+    verdicts: createTokenCache(),
+    tokens: new Map(),
+    meter: createMeter(),
+  };
+}

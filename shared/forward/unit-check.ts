@@ -1,0 +1,58 @@
+/**
+ * Checks a unit before a host relies on it. The registry validated what it
+ * compiled; this guards against skew between releases and damage on the way,
+ * without the size of a schema library.
+ *
+ * @module
+ */
+import type { RouteSet } from "../engine/route.ts";
+import type { ServiceUnit, Unit } from "../engine/snapshot.ts";
+
+/** Says why a unit cannot be used; `null` when it can. Never throws, whatever it is given. */
+export function flawOf(unit: Unit): string | null {
+  try {
+    return flawOfKind(unit);
+  } catch {
+    // A field that is not there at all: as good as any other reason to refuse the unit.
+    return "the unit is malformed";
+  }
+}
+
+function flawOfKind(unit: Unit): string | null {
+  switch (unit.kind) {
+    case "directory":
+      return areArrays(unit.keys, unit.listeners, ...unit.listeners.map((listener) => listener.domains))
+        ? null
+        : "keys, listeners and domains must be lists";
+    case "virtual-host":
+      return areArrays(unit.authorization.deny) ? flawOfRoutes(unit.routes) : "authorization is malformed";
+    case "service":
+      return flawOfService(unit);
+    case "workload":
+      return areArrays(unit.inbound.authorization.deny, unit.inbound.limits) ? null : "inbound is malformed";
+    default:
+      return "the unit is of an unknown kind";
+  }
+}
+
+function flawOfService(unit: ServiceUnit): string | null {
+  if (!areArrays(unit.ports, unit.endpoints, unit.inbound, unit.routes)) return "a list is missing";
+  if (unit.endpoints.some(({ inbound }) => unit.inbound[inbound] === undefined))
+    return "an endpoint names policies that are not there";
+  const isMalformed = ({ authorization, limits }: ServiceUnit["inbound"][number]): boolean =>
+    !areArrays(authorization.deny, limits);
+  if (unit.inbound.some(isMalformed)) return "inbound is malformed";
+  if (!areArrays(unit.traffic.retry.on, unit.traffic.retry.statusCodes)) return "traffic is malformed";
+  return unit.routes.map(({ routes }) => flawOfRoutes(routes)).find((flaw) => flaw !== null) ?? null;
+}
+
+function flawOfRoutes({ entries, actions }: RouteSet): string | null {
+  if (!areArrays(entries, actions)) return "routes are malformed";
+  return entries.some(({ action }) => actions[action] === undefined)
+    ? "a route names an action that is not there"
+    : null;
+}
+
+function areArrays(...values: readonly unknown[]): boolean {
+  return values.every((value) => Array.isArray(value));
+}

@@ -1,0 +1,135 @@
+/**
+ * The snapshot as a host uses it: units, linked once and replaced whole.
+ *
+ * @module
+ */
+import * as route from "../engine/route.ts";
+import type { ServiceUnit, Unit, UnitKey, VirtualHostUnit, WorkloadUnit } from "../engine/snapshot.ts";
+import type { Random } from "../engine/time.ts";
+import type { SyncAnswer } from "../wire/rpc.ts";
+import { linkDirectory } from "./directory.ts";
+import type { LinkedDirectory } from "./directory.ts";
+import { quiet, retain } from "./traffic.ts";
+import type { Traffic } from "./traffic.ts";
+import { flawOf } from "./unit-check.ts";
+
+export interface LinkedRoutes {
+  readonly port: number | null;
+  readonly consumerNamespace: string | null;
+  readonly table: route.RouteTable;
+}
+
+export interface LinkedService {
+  readonly kind: "service";
+  /** `namespace/name`. */
+  readonly id: string;
+  readonly unit: ServiceUnit;
+  readonly routes: readonly LinkedRoutes[];
+  readonly traffic: Traffic;
+}
+
+export interface LinkedHost {
+  readonly kind: "virtual-host";
+  readonly unit: VirtualHostUnit;
+  readonly table: route.RouteTable;
+}
+
+export interface LinkedWorkload {
+  readonly kind: "workload";
+  readonly unit: WorkloadUnit;
+}
+
+export type Linked = LinkedDirectory | LinkedHost | LinkedService | LinkedWorkload;
+
+export interface View {
+  /** 0: nothing was ever loaded. */
+  readonly version: number;
+  readonly units: ReadonlyMap<UnitKey, Linked>;
+  /** Units that the registry said do not exist, as of `version`. Bounded: names come from clients. */
+  readonly missing: ReadonlySet<UnitKey>;
+}
+
+/** The view of a host that has loaded nothing. */
+export const BLANK: View = { version: 0, units: new Map(), missing: new Set() };
+
+const MAX_MISSING = 1_000;
+
+export type Swap =
+  | { readonly kind: "swapped"; readonly view: View }
+  /** `why` is for the operator's log. */
+  | { readonly kind: "refused"; readonly why: string };
+
+/** Whether the view has an answer for a unit: the unit, or that there is none. */
+export function knows(view: View, key: UnitKey): boolean {
+  return view.units.has(key) || view.missing.has(key);
+}
+
+/**
+ * Takes in a sync answer, whole or not at all: an older version or a unit
+ * that cannot be used refuses it, and the caller keeps the view that it has.
+ */
+export function swapIn(view: View, answer: SyncAnswer, random: Random): Swap {
+  if (answer.version < view.version)
+    return { kind: "refused", why: `version ${answer.version} is older than ${view.version}` };
+  const units = new Map(view.units);
+  for (const key of answer.missing) units.delete(key);
+  for (const [key, unit] of answer.units) {
+    const linked = link(unit, view.units.get(key), random);
+    if (typeof linked === "string") return { kind: "refused", why: `${key}: ${linked}` };
+    units.set(key, linked);
+  }
+  return { kind: "swapped", view: { version: answer.version, units, missing: missingAfter(view, answer) } };
+}
+
+function missingAfter(view: View, answer: SyncAnswer): ReadonlySet<UnitKey> {
+  // A new version may have brought what an older one lacked.
+  const missing = new Set(answer.version === view.version ? view.missing : []);
+  for (const [key] of answer.units) missing.delete(key);
+  for (const key of answer.missing) missing.add(key);
+  for (const oldest of missing) {
+    if (missing.size <= MAX_MISSING) break;
+    missing.delete(oldest);
+  }
+  return missing;
+}
+
+/** Links a unit; a text says why it cannot be used. */
+function link(unit: Unit, previous: Linked | undefined, random: Random): Linked | string {
+  const flaw = flawOf(unit);
+  if (flaw !== null) return flaw;
+  try {
+    return linkUnit(unit, previous, random);
+  } catch (error) {
+    // An index that cannot be built is a malformed unit: reported as such, and last-good stays.
+    return String(error);
+  }
+}
+
+function linkUnit(unit: Unit, previous: Linked | undefined, random: Random): Linked {
+  switch (unit.kind) {
+    case "directory":
+      return linkDirectory(unit);
+    case "virtual-host":
+      return { kind: "virtual-host", unit, table: route.index(unit.routes) };
+    case "service":
+      return linkService(unit, previous, random);
+    case "workload":
+      return { kind: "workload", unit };
+  }
+}
+
+function linkService(unit: ServiceUnit, previous: Linked | undefined, random: Random): LinkedService {
+  const traffic = previous?.kind === "service" ? previous.traffic : quiet(random);
+  retain(traffic, unit.endpoints);
+  return {
+    kind: "service",
+    id: `${unit.namespace}/${unit.name}`,
+    unit,
+    routes: unit.routes.map(({ port, consumerNamespace, routes }) => ({
+      port,
+      consumerNamespace,
+      table: route.index(routes),
+    })),
+    traffic,
+  };
+}
