@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { PUBLIC_PATHS } from "../../workers/admin/guards.ts";
+import { ask } from "./admin-kit.ts";
+
+const description = z.object({
+  openapi: z.literal("3.1.0"),
+  info: z.object({ title: z.string(), version: z.string() }),
+  security: z.array(z.record(z.string(), z.array(z.string()))),
+  paths: z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.object({
+        operationId: z.string(),
+        summary: z.string(),
+        tags: z.array(z.string()),
+        security: z.array(z.unknown()).optional(),
+        responses: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  ),
+});
+
+const { paths } = description.parse((await ask("/api/v1/openapi.json")).body);
+
+const operations = Object.entries(paths).flatMap(([template, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({
+    name: `${method.toUpperCase()} ${template}`,
+    method: method.toUpperCase(),
+    template,
+    path: template.replaceAll(/\{\w+\}/g, "x"),
+    operation,
+  })),
+);
+
+const guarded = operations.filter(({ template }) => !PUBLIC_PATHS.includes(template));
+
+test("the document describes every operation", () => {
+  expect(operations.map(({ name }) => name).sort()).toEqual([
+    "DELETE /api/v1/resources/{kind}/{namespace}/{name}",
+    "DELETE /api/v1/services/{namespace}/{name}/endpoints/{id}",
+    "GET /.well-known/jwks.json",
+    "GET /api/v1/diff",
+    "GET /api/v1/openapi.json",
+    "GET /api/v1/resources",
+    "GET /api/v1/resources/{kind}/{namespace}/{name}",
+    "GET /api/v1/revisions",
+    "GET /api/v1/services",
+    "GET /api/v1/services/{namespace}/{name}",
+    "GET /api/v1/status",
+    "GET /api/v1/topology",
+    "GET /healthz",
+    "GET /metrics",
+    "POST /api/v1/apply",
+    "POST /api/v1/delete",
+    "POST /api/v1/rollback",
+    "POST /api/v1/services/{namespace}/{name}/endpoints/{id}/heartbeat",
+    "POST /api/v1/tokens",
+    "PUT /api/v1/services/{namespace}/{name}/endpoints/{id}",
+  ]);
+  expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
+});
+
+test("the document says of exactly the public operations that they need no token", () => {
+  const open = operations.filter(({ operation }) => operation.security?.length === 0);
+  expect(open.map(({ template }) => template).sort()).toEqual([...PUBLIC_PATHS].sort());
+});
+
+describe("without a token", () => {
+  test.each(guarded)("$name is refused", async ({ method, path }) => {
+    const answer = await ask(path, { method, headers: { authorization: "" } });
+    expect(answer.body).toMatchObject({ status: 401, code: "admin.unauthorized" });
+  });
+
+  test.each(guarded)("HEAD $template is refused", async ({ path }) => {
+    expect((await ask(path, { method: "HEAD", headers: { authorization: "" } })).status).toBe(401);
+  });
+
+  test.each(["/healthz", "/api/v1/openapi.json"])("%s is served", async (path) => {
+    expect((await ask(path, { headers: { authorization: "" } })).status).toBe(200);
+  });
+});
