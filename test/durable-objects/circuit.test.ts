@@ -131,6 +131,7 @@ test("of fifty hosts one probes; the next after its lease, although the object w
   await evictDurableObject(stub());
   pass(1);
   expect(await circuit().claimProbe(service, "a", "late")).toBe(true);
+  expect(await circuit().claimProbe(service, "b", "other")).toBe(false);
 });
 
 test("the record is bounded: what is new is dropped, what is known still counts", async () => {
