@@ -23,8 +23,8 @@ export const MAX_CONFIGURATION_BYTES = 8 * 1024 * 1024;
 /** Largest body of every other request: 64 KiB. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
-/** Most documents in one apply, and references in one delete. */
-export const MAX_DOCUMENTS = 10_000;
+/** Most references in one delete: as many as one apply has documents. */
+export const MAX_REFS = 10_000;
 
 // Problems ------------------------------------------------------------------
 
@@ -88,7 +88,6 @@ export const applyRequest = z
   .strictObject({
     documents: z
       .array(z.unknown())
-      .max(MAX_DOCUMENTS)
       .readonly()
       .meta({ description: "Resources, as in a YAML file, as JSON." }),
     defaultNamespace: label.optional().meta({ description: "For documents that name none." }),
@@ -128,7 +127,7 @@ export const deleteRequest = z
         }),
       )
       .min(1)
-      .max(MAX_DOCUMENTS)
+      .max(MAX_REFS)
       .readonly(),
   })
   .meta({ id: "DeleteRequest" });

@@ -1,0 +1,116 @@
+import { expect, test } from "vitest";
+import type { CallLabels, CallSeries } from "../../shared/wire/call-record.ts";
+import type { MeshStatus } from "../../shared/wire/rpc.ts";
+import { VERSION } from "../../shared/wire/version.ts";
+import { renderMetrics } from "../../workers/admin/metrics.ts";
+
+const STATUS: MeshStatus = {
+  trustDomain: "selvedge.example",
+  revision: 3,
+  version: 9,
+  resources: 12,
+  services: 4,
+  endpoints: 7,
+  healthyEndpoints: 5,
+};
+
+const HOST = { staleCalls: 1, syncs: 2, failedSyncs: 3, refusedSnapshots: 4, retries: 5, overflowedCalls: 6 };
+
+function series(labels: Partial<CallLabels>, bucket: number, count: number): CallSeries {
+  const buckets = Array.from({ length: 14 }, (_, index) => (index === bucket ? count : 0));
+  const base = { source: "shop/web", destination: "shop/reviews", version: "v1", route: "shop/all" };
+  return {
+    labels: { ...base, method: "GET", statusClass: "2xx", reason: "", ...labels },
+    count,
+    sumMs: count * 10,
+    buckets,
+  };
+}
+
+const ENDS =
+  'source_workload="web",source_namespace="shop",' +
+  'destination_service="reviews",destination_namespace="shop",destination_version="v1"';
+
+test("every family, with calls of two methods in one histogram", () => {
+  const calls = [series({}, 0, 2), series({ method: "POST", route: "" }, 13, 1)];
+  const bounds = [
+    "0.001",
+    "0.0025",
+    "0.005",
+    "0.01",
+    "0.025",
+    "0.05",
+    "0.1",
+    "0.25",
+    "0.5",
+    "1",
+    "2.5",
+    "5",
+    "10",
+  ];
+  const line = (suffix: string, labels: string, value: number): string =>
+    `selvedge_request_duration_seconds${suffix}{${ENDS},status_class="2xx"${labels}} ${value}`;
+  expect(renderMetrics({ series: calls, host: HOST }, STATUS).trimEnd().split("\n")).toEqual([
+    "# HELP selvedge_build_info The release that runs.",
+    "# TYPE selvedge_build_info gauge",
+    `selvedge_build_info{version="${VERSION}"} 1`,
+    "# HELP selvedge_requests_total Calls, by how they ended.",
+    "# TYPE selvedge_requests_total counter",
+    `selvedge_requests_total{${ENDS},route="shop/all",method="GET",status_class="2xx",reason=""} 2`,
+    `selvedge_requests_total{${ENDS},route="",method="POST",status_class="2xx",reason=""} 1`,
+    "# HELP selvedge_request_duration_seconds How long calls took.",
+    "# TYPE selvedge_request_duration_seconds histogram",
+    ...bounds.map((bound) => line("_bucket", `,le="${bound}"`, 2)),
+    line("_bucket", ',le="+Inf"', 3),
+    line("_sum", "", 0.03),
+    line("_count", "", 3),
+    "# HELP selvedge_stale_calls_total Calls served from a snapshot older than it should be.",
+    "# TYPE selvedge_stale_calls_total counter",
+    "selvedge_stale_calls_total 1",
+    "# HELP selvedge_syncs_total Snapshots that hosts have asked the registry for.",
+    "# TYPE selvedge_syncs_total counter",
+    "selvedge_syncs_total 2",
+    "# HELP selvedge_failed_syncs_total Snapshots asked for in vain.",
+    "# TYPE selvedge_failed_syncs_total counter",
+    "selvedge_failed_syncs_total 3",
+    "# HELP selvedge_refused_snapshots_total Snapshots refused as invalid or outdated.",
+    "# TYPE selvedge_refused_snapshots_total counter",
+    "selvedge_refused_snapshots_total 4",
+    "# HELP selvedge_retries_total Tries beyond the first one of a call.",
+    "# TYPE selvedge_retries_total counter",
+    "selvedge_retries_total 5",
+    "# HELP selvedge_overflowed_calls_total Calls counted as `other`, at the cap of series.",
+    "# TYPE selvedge_overflowed_calls_total counter",
+    "selvedge_overflowed_calls_total 6",
+    "# HELP selvedge_revision The revision in force.",
+    "# TYPE selvedge_revision gauge",
+    "selvedge_revision 3",
+    "# HELP selvedge_snapshot_version The version of the newest snapshot.",
+    "# TYPE selvedge_snapshot_version gauge",
+    "selvedge_snapshot_version 9",
+    "# HELP selvedge_resources Stored resources.",
+    "# TYPE selvedge_resources gauge",
+    "selvedge_resources 12",
+    "# HELP selvedge_services Services.",
+    "# TYPE selvedge_services gauge",
+    "selvedge_services 4",
+    "# HELP selvedge_endpoints Endpoints; unhealthy are also draining and ejected ones.",
+    "# TYPE selvedge_endpoints gauge",
+    'selvedge_endpoints{health="healthy"} 5',
+    'selvedge_endpoints{health="unhealthy"} 2',
+  ]);
+});
+
+test.each([
+  ["unknown", 'source_workload="unknown",source_namespace=""'],
+  ["other", 'source_workload="other",source_namespace=""'],
+  ['a"b\\c\nd/e', 'source_workload="e",source_namespace="a\\"b\\\\c\\nd"'],
+])("the source %j", (source, text) => {
+  expect(renderMetrics({ series: [series({ source }, 0, 1)], host: HOST }, STATUS)).toContain(`{${text},`);
+});
+
+test("calls of different status classes have histograms of their own", () => {
+  const calls = [series({}, 0, 1), series({ statusClass: "5xx" }, 0, 1)];
+  const text = renderMetrics({ series: calls, host: HOST }, STATUS);
+  expect(text.match(/^selvedge_request_duration_seconds_count/gm)).toHaveLength(2);
+});
