@@ -54,18 +54,20 @@ export function pick(
     : leastLoaded(endpoints, policy.choices, load, random);
 }
 
+/** The golden section: its multiples, modulo 1, are spread more evenly than those of any other number. */
+const GOLDEN_SECTION = (Math.sqrt(5) - 1) / 2;
+
 /**
  * Weighted round robin without state per endpoint, so that the list may
- * change between picks: a cycle has as many turns as the weights sum to, and
- * turn n belongs to position `n * stride` of the cycle. A stride without a
- * common divisor visits every position once (exact over a cycle); one near
- * the golden section of the cycle spreads an endpoint's turns over it.
+ * change between picks. Equal weights go around; others take the turns that
+ * multiples of the golden section give them, spread out and never more than
+ * three calls off the exact share.
  */
 function nextInTurn(endpoints: readonly Endpoint[], load: Load): Endpoint | null {
   const turn = load.cursor++;
   if (isEven(endpoints)) return endpoints[turn % endpoints.length] ?? null;
-  const cycle = Math.ceil(weightOf(endpoints));
-  return endpoints[indexAt(endpoints, ((turn % cycle) * strideOf(cycle)) % cycle, -1)] ?? null;
+  const position = weightOf(endpoints) * ((turn * GOLDEN_SECTION) % 1);
+  return endpoints[indexAt(endpoints, position, -1)] ?? null;
 }
 
 /**
@@ -121,15 +123,4 @@ function weightOf(endpoints: readonly Endpoint[]): number {
   let sum = 0;
   for (const endpoint of endpoints) sum += endpoint.weight;
   return sum;
-}
-
-function strideOf(cycle: number): number {
-  const goldenSection = (Math.sqrt(5) - 1) / 2;
-  let stride = Math.round(cycle * goldenSection);
-  while (greatestCommonDivisor(stride, cycle) !== 1) stride++;
-  return stride;
-}
-
-function greatestCommonDivisor(left: number, right: number): number {
-  return right === 0 ? left : greatestCommonDivisor(right, left % right);
 }

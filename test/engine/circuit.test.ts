@@ -24,18 +24,27 @@ test.each<[string, circuit.Circuit, number, circuit.Admission]>([
   expect(circuit.isOpen(before, now)).toBe(expected.kind === "reject");
 });
 
-test.each<[string, circuit.Circuit, "success" | "failure", number, circuit.Circuit]>([
-  ["a success forgets failures", failed(2), "success", T, circuit.CLOSED],
-  ["a failure counts", circuit.CLOSED, "failure", T, failed(1)],
-  ["one below the limit", failed(1), "failure", T, failed(2)],
-  ["the limit itself", failed(2), "failure", T, open(T)],
-  ["an hour idle forgets nothing", failed(2), "failure", T + HOUR, open(T + HOUR)],
-  ["a straggler's success after opening", open(T), "success", T + 1, open(T)],
-  ["a straggler's failure after opening", open(T), "failure", T + 900, open(T)],
-  ["the probe succeeds", probing(T), "success", T + 5, circuit.CLOSED],
-  ["the probe fails", probing(T), "failure", T + 5, open(T + 5)],
-  ["a clock that steps back counts all the same", failed(1), "failure", T - HOUR, failed(2)],
-])("record: %s", (_name, before, outcome, now, expected) => {
+interface Step {
+  readonly before: circuit.Circuit;
+  readonly outcome: "success" | "failure";
+  readonly now: number;
+}
+
+const succeeds = (before: circuit.Circuit, now: number): Step => ({ before, outcome: "success", now });
+const fails = (before: circuit.Circuit, now: number): Step => ({ before, outcome: "failure", now });
+
+test.each<[string, Step, circuit.Circuit]>([
+  ["a success forgets failures", succeeds(failed(2), T), circuit.CLOSED],
+  ["a failure counts", fails(circuit.CLOSED, T), failed(1)],
+  ["one below the limit", fails(failed(1), T), failed(2)],
+  ["the limit itself", fails(failed(2), T), open(T)],
+  ["an hour idle forgets nothing", fails(failed(2), T + HOUR), open(T + HOUR)],
+  ["a straggler's success after opening", succeeds(open(T), T + 1), open(T)],
+  ["a straggler's failure after opening", fails(open(T), T + 900), open(T)],
+  ["the probe succeeds", succeeds(probing(T), T + 5), circuit.CLOSED],
+  ["the probe fails", fails(probing(T), T + 5), open(T + 5)],
+  ["a clock that steps back counts all the same", fails(failed(1), T - HOUR), failed(2)],
+])("record: %s", (_name, { before, outcome, now }, expected) => {
   expect(circuit.record(before, POLICY, outcome, now)).toEqual(expected);
 });
 

@@ -4,15 +4,19 @@ import { seeded } from "./random.ts";
 
 const BOUNDS = [1, 10, 100];
 
+function bucketsOf(values: readonly number[], bounds: readonly number[]): number[] {
+  const buckets = histogram.empty(bounds);
+  for (const value of values) histogram.add(buckets, bounds, value);
+  return buckets;
+}
+
 test.each([
   ["a bound belongs to the bucket that it closes", [0, 1, 1.001, 10, 100], [2, 2, 1, 0]],
   ["above every bound", [100.5, 1e9], [0, 0, 0, 2]],
   ["a clock that stepped back", [-5], [1, 0, 0, 0]],
   ["nothing", [], [0, 0, 0, 0]],
 ])("add: %s", (_name, values, expected) => {
-  const buckets = histogram.empty(BOUNDS);
-  for (const value of values) histogram.add(buckets, BOUNDS, value);
-  expect(buckets).toEqual(expected);
+  expect(bucketsOf(values, BOUNDS)).toEqual(expected);
 });
 
 test.each([
@@ -33,12 +37,8 @@ test("merged histograms are the histogram of all values", () => {
   const random = seeded(7);
   const draw = (): number[] => Array.from({ length: 500 }, () => random() * 200);
   const [some, others] = [draw(), draw()];
-  const of = (values: readonly number[]): number[] => {
-    const buckets = histogram.empty(BOUNDS);
-    for (const value of values) histogram.add(buckets, BOUNDS, value);
-    return buckets;
-  };
-  expect(histogram.merge(of(some), of(others))).toEqual(of([...some, ...others]));
+  const merged = histogram.merge(bucketsOf(some, BOUNDS), bucketsOf(others, BOUNDS));
+  expect(merged).toEqual(bucketsOf([...some, ...others], BOUNDS));
 });
 
 test("a quantile lies in the bucket of the true one", () => {
@@ -46,8 +46,7 @@ test("a quantile lies in the bucket of the true one", () => {
   const bounds = [1, 2.5, 5, 10, 25, 50, 100];
   for (let round = 0; round < 300; round++) {
     const values = Array.from({ length: 1 + Math.floor(random() * 40) }, () => random() * 99);
-    const buckets = histogram.empty(bounds);
-    for (const value of values) histogram.add(buckets, bounds, value);
+    const buckets = bucketsOf(values, bounds);
     const q = random();
     const sorted = values.toSorted((left, right) => left - right);
     const truth = sorted[Math.max(0, Math.ceil(q * values.length) - 1)] ?? Number.NaN;
