@@ -3,14 +3,130 @@
  *
  * @module
  */
-import type { UnitKey } from "../engine/snapshot.ts";
+import { DIRECTORY, serviceKey, virtualHostKey, workloadKey, type UnitKey } from "../engine/snapshot.ts";
 import type { Resource, ResourceRef } from "../wire/resource.ts";
-import type { World } from "./world.ts";
+import { covers, domainsAt } from "./attach.ts";
+import { membersOf, membersWith, servicesWith, type Member } from "./members.ts";
+import { SYSTEM_NAMESPACE, type Scope } from "./policy.ts";
+import { findGateway, findRoute, spaceOf, type Space, type World } from "./state.ts";
 
 /**
  * The units whose content may depend on a resource as the world has it now.
  * Taken before and after a change, the union covers everything that changed.
  */
-export function affected(_world: World, _resource: Resource | ResourceRef): ReadonlySet<UnitKey> {
-  return new Set();
+export function affected(world: World, resource: Resource | ResourceRef): ReadonlySet<UnitKey> {
+  const { namespace, name } = "metadata" in resource ? resource.metadata : resource;
+  const qualified = `${namespace}/${name}`;
+  const space = spaceOf(world, namespace);
+  switch (resource.kind) {
+    case "Namespace":
+      return new Set(routesIn(world, name).flatMap((route) => attachedUnits(world, route)));
+    case "Service":
+      return new Set([...serviceUnits(world, namespace, name), ...namingUnits(world, qualified)]);
+    case "Endpoint":
+      return new Set([workloadKey(qualified), ...memberUnits(space, namespace, space.declared.get(name))]);
+    case "Gateway":
+      return new Set([DIRECTORY, ...gatewayUnits(world, namespace, name)]);
+    case "HTTPRoute":
+      return new Set(routeUnits(world, qualified));
+    case "AuthorizationPolicy":
+      return new Set(scopeUnits(world, namespace, space.authorizations.get(name)?.scope));
+    case "PeerAuthentication":
+      return new Set(scopeUnits(world, namespace, space.peers.get(name)?.scope));
+    case "RateLimitPolicy":
+      return new Set(scopeUnits(world, namespace, space.limits.get(name)?.scope));
+    case "TrafficPolicy": {
+      const services = [...(space.traffic.get(name)?.services ?? [])];
+      return new Set(services.map((service) => serviceKey(`${namespace}/${service}`)));
+    }
+    default:
+      return new Set();
+  }
+}
+
+function routesIn(world: World, namespace: string): string[] {
+  return [...(world.spaces.get(namespace)?.routes.keys() ?? [])].map((name) => `${namespace}/${name}`);
+}
+
+/** What a route is part of: virtual hosts at gateways, services. */
+function routeUnits(world: World, route: string): UnitKey[] {
+  const { metadata, spec } = findRoute(world, route) ?? {};
+  const services = (spec?.parentRefs ?? [])
+    .filter(({ kind }) => kind === "Service")
+    .map(({ namespace, name }) => serviceKey(`${namespace ?? metadata?.namespace ?? ""}/${name}`));
+  return [...services, ...attachedUnits(world, route)];
+}
+
+/** The virtual hosts that hold a route's rules: those of its own host names and of narrower ones. */
+function attachedUnits(world: World, route: string): UnitKey[] {
+  const attachments = world.attachments.byRoute.get(route) ?? [];
+  const hosts = attachments.flatMap(({ listener, domains }) =>
+    hostsUnder(world, listener, domains).map((domain) => virtualHostKey(listener, domain)),
+  );
+  return attachments.length === 0 ? [] : [DIRECTORY, ...hosts];
+}
+
+function hostsUnder(world: World, listener: string, domains: readonly string[]): readonly string[] {
+  // Only a wildcard covers more than itself; looking for what it covers reads all of the listener's names.
+  if (domains.every((domain) => !domain.startsWith("*"))) return domains;
+  return domainsAt(world, listener).filter((other) => domains.some((domain) => covers(domain, other)));
+}
+
+function gatewayUnits(world: World, namespace: string, name: string): UnitKey[] {
+  const gateway = `${namespace}/${name}`;
+  return (findGateway(world, gateway)?.spec.listeners ?? []).flatMap((listener) => {
+    const id = `${gateway}/${listener.name}`;
+    return domainsAt(world, id).map((domain) => virtualHostKey(id, domain));
+  });
+}
+
+/** The units that name a service as a backend: they tell whether it exists. */
+function namingUnits(world: World, service: string): UnitKey[] {
+  const routes = [...(world.routesByBackend.get(service) ?? [])];
+  return routes.flatMap((route) => routeUnits(world, route)).filter((key) => key !== DIRECTORY);
+}
+
+/** A service, and what else its endpoints are part of while some policy targets the service. */
+function serviceUnits(world: World, namespace: string, service: string): UnitKey[] {
+  const space = spaceOf(world, namespace);
+  const policies = [...space.authorizations.values(), ...space.limits.values()];
+  const isTargeted = policies.some(({ scope }) => scope.kind === "targets" && scope.services.has(service));
+  const members = isTargeted ? membersOf(space.members, service) : [];
+  return [
+    serviceKey(`${namespace}/${service}`),
+    ...members.flatMap((member) => memberUnits(space, namespace, member)),
+  ];
+}
+
+/** Everything that tells of an endpoint: its services and, if it is declared, its workload. */
+function memberUnits(space: Space, namespace: string, member: Member | undefined): UnitKey[] {
+  if (member === undefined) return [];
+  const services = servicesWith(space.members, member).map((service) =>
+    serviceKey(`${namespace}/${service}`),
+  );
+  return member.source === "declared" ? [workloadKey(`${namespace}/${member.name}`), ...services] : services;
+}
+
+/** The units of everything that a policy of a namespace is about. */
+function scopeUnits(world: World, namespace: string, scope: Scope | undefined): UnitKey[] {
+  if (scope === undefined) return [];
+  if (scope.kind === "targets") {
+    return [
+      ...[...scope.services].flatMap((service) => serviceUnits(world, namespace, service)),
+      ...[...scope.gateways].flatMap((gateway) => gatewayUnits(world, namespace, gateway)),
+    ];
+  }
+  const spaces =
+    namespace === SYSTEM_NAMESPACE ? [...world.spaces] : [[namespace, spaceOf(world, namespace)] as const];
+  return spaces.flatMap(([name, space]) => labelledUnits(space, name, scope.labels));
+}
+
+function labelledUnits(space: Space, namespace: string, labels: Readonly<Record<string, string>>): UnitKey[] {
+  if (Object.keys(labels).length > 0) {
+    return membersWith(space.members, labels).flatMap((member) => memberUnits(space, namespace, member));
+  }
+  return [
+    ...[...space.services.keys()].map((service) => serviceKey(`${namespace}/${service}`)),
+    ...[...space.declared.keys()].map((endpoint) => workloadKey(`${namespace}/${endpoint}`)),
+  ];
 }

@@ -1,17 +1,273 @@
 /**
- * From the world to units: what hosts receive.
+ * From the world to units: what hosts receive. A unit depends on the world's
+ * content alone, so that equal configuration compiles to equal units.
  *
  * @module
  */
-import type { Unit, UnitKey } from "../engine/snapshot.ts";
-import type { World } from "./world.ts";
+import type { Endpoint } from "../engine/endpoint.ts";
+import {
+  DIRECTORY,
+  serviceKey,
+  type DirectoryUnit,
+  type InboundPolicy,
+  type ServiceRoutes,
+  type ServiceUnit,
+  type Unit,
+  type UnitKey,
+  type VirtualHostUnit,
+  type WorkloadUnit,
+} from "../engine/snapshot.ts";
+import type { RouteSet } from "../engine/route.ts";
+import { covers, domainsAt, routesAt } from "./attach.ts";
+import { endpointId, membersOf, servicesWith, type Member } from "./members.ts";
+import { compareText, inOrder } from "./multimap.ts";
+import { concerns, decidePeer, oldest, pool, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
+import { compileRoutes } from "./routes.ts";
+import {
+  findRoute,
+  findService,
+  spaceOf,
+  splitName,
+  type HttpRoute,
+  type Space,
+  type World,
+} from "./state.ts";
+import { DEFAULT_TRAFFIC } from "./traffic.ts";
 
 /** Compiles one unit; `null` when it does not exist. */
-export function compileUnit(_world: World, _key: UnitKey): Unit | null {
-  return null;
+export function compileUnit(world: World, key: UnitKey): Unit | null {
+  if (key === DIRECTORY) return compileDirectory(world);
+  const colon = key.indexOf(":");
+  const name = key.slice(colon + 1);
+  switch (key.slice(0, Math.max(colon, 0))) {
+    case "service":
+      return compileService(world, name);
+    case "workload":
+      return compileWorkload(world, name);
+    case "host":
+      return compileVirtualHost(world, name);
+    default:
+      return null;
+  }
 }
 
-/** The service units that a unit's routes name: what a host that holds the unit needs too. */
-export function references(_unit: Unit): UnitKey[] {
-  return [];
+/** The service units that a unit's routes name: what a host that holds the unit needs, too. */
+export function references(unit: Unit): UnitKey[] {
+  const sets = routeSetsOf(unit);
+  const backends = sets.flatMap(({ actions }) => actions.flatMap((action) => action.backends));
+  const usable = backends.filter(({ invalid }) => invalid === undefined);
+  return [...new Set(usable.map(({ service }) => serviceKey(service)))].sort(compareText);
+}
+
+function routeSetsOf(unit: Unit): readonly RouteSet[] {
+  if (unit.kind === "virtual-host") return [unit.routes];
+  return unit.kind === "service" ? unit.routes.map(({ routes }) => routes) : [];
+}
+
+function compileDirectory(world: World): DirectoryUnit {
+  const listeners = [...world.spaces].flatMap(([namespace, { gateways }]) =>
+    [...gateways.values()].flatMap(({ metadata, spec }) =>
+      spec.listeners.map(({ name, port, protocol, hostname }) => {
+        const gateway = `${namespace}/${metadata.name}`;
+        const id = `${gateway}/${name}`;
+        const scheme = protocol === "HTTPS" ? ("https" as const) : ("http" as const);
+        return { id, gateway, port, scheme, hostname: hostname ?? "*", domains: domainsAt(world, id) };
+      }),
+    ),
+  );
+  return {
+    kind: "directory",
+    trustDomain: world.trustDomain,
+    keys: world.keys,
+    listeners: listeners.sort((a, b) => compareText(a.id, b.id)),
+  };
+}
+
+/**
+ * A request falls through from a route with a narrow host name to one with a
+ * wider: Gateway API orders rules by host name first and then goes on, so a
+ * virtual host holds the rules of every route that covers it.
+ */
+function compileVirtualHost(world: World, name: string): VirtualHostUnit | null {
+  const hash = name.indexOf("#");
+  const [listener, domain] = [name.slice(0, hash), name.slice(hash + 1)];
+  const byDomain = world.attachments.byListener.get(listener);
+  if (byDomain?.has(domain) !== true) return null;
+
+  const covering = domainsAt(world, listener).filter((other) => covers(other, domain));
+  const ranks = new Map<string, number>();
+  covering.forEach((other, rank) => {
+    for (const route of byDomain.get(other) ?? []) if (!ranks.has(route)) ranks.set(route, rank);
+  });
+  const candidates = [...ranks].flatMap(([key, rank]) => {
+    const route = findRoute(world, key);
+    return route === undefined ? [] : [{ route, rank }];
+  });
+  const [namespace, rest] = splitName(listener);
+  const [gateway] = splitName(rest);
+  const targeting = inOrder(spaceOf(world, namespace).authorizations).filter(
+    ({ scope }) => scope.kind === "targets" && scope.gateways.has(gateway),
+  );
+  return {
+    kind: "virtual-host",
+    routes: compileRoutes(world, candidates, "gateway"),
+    authorization: pool(targeting),
+  };
+}
+
+function compileService(world: World, qualified: string): ServiceUnit | null {
+  const service = findService(world, qualified);
+  if (service === undefined) return null;
+  const [namespace, name] = splitName(qualified);
+  const space = spaceOf(world, namespace);
+
+  const inbound = new Map<string, { readonly policy: InboundPolicy; readonly index: number }>();
+  const indexOf = (subject: Subject) => {
+    const policy = compileInbound(world, subject);
+    const key = JSON.stringify(policy);
+    const known = inbound.get(key) ?? { policy, index: inbound.size };
+    inbound.set(key, known);
+    return known.index;
+  };
+  const endpoints = endpointsOf(space, name).map((member) =>
+    compileEndpoint(member, {
+      space,
+      namespace,
+      name,
+      inbound: indexOf(subjectOf(space, namespace, member)),
+    }),
+  );
+  if (endpoints.length === 0) indexOf({ namespace, labels: {}, services: [name] });
+  return {
+    kind: "service",
+    namespace,
+    name,
+    ports: service.spec.ports.map((port) => ({ name: port.name, port: port.port })),
+    endpoints,
+    inbound: [...inbound.values()].map(({ policy }) => policy),
+    routes: compileServiceRoutes(world, qualified),
+    traffic:
+      oldest([...space.traffic.values()].filter(({ services }) => services.has(name)))?.traffic ??
+      DEFAULT_TRAFFIC,
+  };
+}
+
+/** A service's endpoints with distinct ids; an address that is already in is counted once. */
+export function endpointsOf(space: Space, service: string): Member[] {
+  const own = (member: Member) => member.source === "declared" || member.services.includes(service);
+  const members = membersOf(space.members, service);
+  const ids = new Set<string>();
+  const addresses = new Set<string>();
+  return [...members.filter(own), ...members.filter((member) => !own(member))].filter((member) => {
+    const id = endpointId(member, service);
+    const address = JSON.stringify(member.address);
+    if (ids.has(id) || (!own(member) && addresses.has(address))) return false;
+    ids.add(id);
+    addresses.add(address);
+    return true;
+  });
+}
+
+interface Place {
+  readonly space: Space;
+  readonly namespace: string;
+  readonly name: string;
+  readonly inbound: number;
+}
+
+function compileEndpoint(member: Member, { space, namespace, name, inbound }: Place): Endpoint {
+  const id = endpointId(member, name);
+  return {
+    id,
+    address: member.address,
+    version: member.labels["version"] ?? "",
+    weight: member.weight,
+    health: member.health,
+    isEjected: space.ejected.get(name)?.has(id) ?? false,
+    isJoined: member.isJoined,
+    workload: `${namespace}/${member.serviceAccount}`,
+    inbound,
+  };
+}
+
+/**
+ * Policies at any of an endpoint's services protect it, whichever service was
+ * called: otherwise a canary route from `reviews` to `reviews-v2` would lead
+ * around the policies of `reviews`, and the edge would decide differently
+ * from a callee that enforces its own policies.
+ */
+function subjectOf(space: Space, namespace: string, member: Member): Subject {
+  return { namespace, labels: member.labels, services: servicesWith(space.members, member) };
+}
+
+function compileWorkload(world: World, qualified: string): WorkloadUnit | null {
+  const [namespace, name] = splitName(qualified);
+  const space = spaceOf(world, namespace);
+  const member = space.declared.get(name);
+  if (member === undefined) return null;
+  return {
+    kind: "workload",
+    workload: `${namespace}/${member.serviceAccount}`,
+    inbound: compileInbound(world, subjectOf(space, namespace, member)),
+  };
+}
+
+function compileInbound(world: World, subject: Subject): InboundPolicy {
+  const about = <Kind extends Policy>(maps: readonly ReadonlyMap<string, Kind>[]) =>
+    maps.flatMap(inOrder).filter((policy) => concerns(policy, subject));
+  const spaces = [...new Set([SYSTEM_NAMESPACE, subject.namespace])].map((namespace) =>
+    spaceOf(world, namespace),
+  );
+  return {
+    peer: decidePeer(about(spaces.map(({ peers }) => peers)), subject),
+    authorization: pool(about(spaces.map(({ authorizations }) => authorizations))),
+    limits: about(spaces.map(({ limits }) => limits)).flatMap(({ limits }) => limits),
+  };
+}
+
+/** A route at the service, and where: at one port or at all (`null`). */
+interface ServiceRoute {
+  readonly route: HttpRoute;
+  readonly port: number | null;
+}
+
+/**
+ * Routes at a Service (GAMMA). Those of another namespace are for that
+ * namespace's callers and come first: they take the place of the service's
+ * own. A set for one port holds the routes for all ports, too.
+ */
+function compileServiceRoutes(world: World, qualified: string): ServiceRoutes[] {
+  const groups = Map.groupBy(serviceRoutes(world, qualified), ({ route }) => route.metadata.namespace);
+  const [producer] = splitName(qualified);
+  const consumers = [...groups.keys()].filter((namespace) => namespace !== producer).sort(compareText);
+  return [...consumers, producer].flatMap((namespace) => {
+    const group = groups.get(namespace) ?? [];
+    const consumerNamespace = namespace === producer ? null : namespace;
+    return portsOf(group).map((port) => {
+      const routes = new Set(
+        group.filter((one) => one.port === null || one.port === port).map(({ route }) => route),
+      );
+      const candidates = [...routes].map((route) => ({ route, rank: 0 }));
+      return { port, consumerNamespace, routes: compileRoutes(world, candidates, "mesh") };
+    });
+  });
+}
+
+function serviceRoutes(world: World, qualified: string): ServiceRoute[] {
+  return routesAt(world, "Service", qualified).flatMap((key) => {
+    const route = findRoute(world, key);
+    if (route === undefined) return [];
+    return route.spec.parentRefs
+      .filter(
+        ({ kind, namespace, name }) =>
+          kind === "Service" && `${namespace ?? route.metadata.namespace}/${name}` === qualified,
+      )
+      .map(({ port }) => ({ route, port: port ?? null }));
+  });
+}
+
+/** The ports that need a set of their own, then `null` when some route is for all. */
+function portsOf(group: readonly ServiceRoute[]): (number | null)[] {
+  const ports = new Set(group.map(({ port }) => port));
+  return [...ports].sort((a, b) => (a ?? Infinity) - (b ?? Infinity));
 }

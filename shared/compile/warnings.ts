@@ -4,9 +4,151 @@
  * @module
  */
 import type { ResourceRef } from "../wire/resource.ts";
-import type { World } from "./world.ts";
+import type { ParentRef } from "../wire/resources/http-route.ts";
+import { refuses } from "./attach.ts";
+import { membersOf, membersWith, servicesWith } from "./members.ts";
+import { isForAll, oldest, SYSTEM_NAMESPACE, type Policy } from "./policy.ts";
+import { backendService, judgeBackend } from "./routes.ts";
+import { findGateway, findService, spaceOf, type HttpRoute, type Space, type World } from "./state.ts";
 
-/** One sentence for everything about these resources that dangles; each names the resource and the remedy. */
-export function warnings(_world: World, _refs: readonly ResourceRef[]): string[] {
-  return [];
+/** One sentence for everything about these resources that dangles; each names the resource and what to look at. */
+export function warnings(world: World, refs: readonly ResourceRef[]): string[] {
+  return refs.flatMap((ref) => {
+    const name = ref.namespace === "" ? ref.name : `${ref.namespace}/${ref.name}`;
+    return [...new Set(inspect(world, ref))].map((text) => `${ref.kind} ${name}: ${text}`);
+  });
+}
+
+function inspect(world: World, { kind, namespace, name }: ResourceRef): string[] {
+  const space = spaceOf(world, namespace);
+  switch (kind) {
+    case "Service":
+      return space.services.has(name) ? inspectService(space, name) : [];
+    case "Endpoint":
+      return inspectEndpoint(space, name);
+    case "HTTPRoute": {
+      const route = space.routes.get(name);
+      return route === undefined ? [] : [...inspectParents(world, route), ...inspectBackends(world, route)];
+    }
+    case "AuthorizationPolicy":
+      return inspectPolicy(world, space.authorizations.get(name));
+    case "PeerAuthentication":
+      return inspectPeer(world, space.peers.get(name));
+    case "RateLimitPolicy":
+      return inspectPolicy(world, space.limits.get(name));
+    case "TrafficPolicy":
+      return inspectTraffic(space, name);
+    default:
+      return [];
+  }
+}
+
+function inspectService({ members }: Space, name: string): string[] {
+  if (membersOf(members, name).length > 0) return [];
+  const selector = Object.entries(members.selectors.get(name) ?? {}).map(([key, value]) => `${key}=${value}`);
+  return [
+    selector.length === 0
+      ? "has no selector and no endpoint names or registers with it: calls to it fail"
+      : `no endpoint has the labels ${selector.join(", ")}: calls to it fail`,
+  ];
+}
+
+function inspectEndpoint(space: Space, name: string): string[] {
+  const member = space.declared.get(name);
+  if (member === undefined) return [];
+  const unknown = member.services.filter((service) => !space.services.has(service));
+  const dangling = unknown.map((service) => `spec.services names Service ${service}, which does not exist`);
+  if (servicesWith(space.members, member).length > 0) return dangling;
+  return ["belongs to no service: no selector matches its labels and spec.services is empty"];
+}
+
+function inspectParents(world: World, route: HttpRoute): string[] {
+  if (route.spec.parentRefs.length === 0) return ["has no parentRefs: it routes nothing"];
+  return route.spec.parentRefs.flatMap((ref) => {
+    const parent = `${ref.namespace ?? route.metadata.namespace}/${ref.name}`;
+    return ref.kind === "Service"
+      ? inspectServiceParent(world, ref, parent)
+      : inspectGateway(world, route, ref, parent);
+  });
+}
+
+function inspectServiceParent(world: World, { port }: ParentRef, parent: string): string[] {
+  const ports = findService(world, parent)?.spec.ports;
+  if (ports === undefined) return [`its parent Service ${parent} does not exist`];
+  if (port === undefined || ports.length === 0 || ports.some((one) => one.port === port)) return [];
+  return [`its parent Service ${parent} has no port ${port}: it routes nothing there`];
+}
+
+function inspectGateway(world: World, route: HttpRoute, ref: ParentRef, parent: string): string[] {
+  const gateway = findGateway(world, parent);
+  if (gateway === undefined) return [`its parent Gateway ${parent} does not exist`];
+  const faults = gateway.spec.listeners.map((listener) => ({
+    name: listener.name,
+    fault: refuses(world, { gateway: parent, listener }, ref, route),
+  }));
+  if (faults.some(({ fault }) => fault === null)) return [];
+  const reasons = faults.map(({ name, fault }) => `listener ${name} ${fault ?? ""}`);
+  return [`no listener of Gateway ${parent} takes it: ${reasons.join("; ")}`];
+}
+
+function inspectBackends(world: World, route: HttpRoute): string[] {
+  const isAtGateway = route.spec.parentRefs.some(({ kind }) => kind === "Gateway");
+  return route.spec.rules.flatMap(({ backendRefs }) =>
+    backendRefs.flatMap((ref) => {
+      const service = backendService(route, ref);
+      switch (judgeBackend(world, route, ref, isAtGateway ? "gateway" : "mesh")) {
+        case "backend.missing": {
+          const missing =
+            findService(world, service) === undefined ? "does not exist" : `has no port ${ref.port ?? ""}`;
+          return [`its backend Service ${service} ${missing}: its share of requests is answered with 500`];
+        }
+        case "backend.kind":
+          return [
+            `its backend ${ref.kind} ${service} is no Service: its share of requests is answered with 500`,
+          ];
+        case "backend.forbidden":
+          return [
+            `at a Gateway it may not use Service ${service} of another namespace: its share is answered with 500`,
+          ];
+        case null:
+          return [];
+      }
+    }),
+  );
+}
+
+function inspectPolicy(world: World, policy: Policy | undefined): string[] {
+  if (policy === undefined) return [];
+  const { namespace, scope } = policy;
+  if (scope.kind === "targets") {
+    const space = spaceOf(world, namespace);
+    const services = [...scope.services]
+      .filter((name) => !space.services.has(name))
+      .map((name) => `Service ${name}`);
+    const gateways = [...scope.gateways]
+      .filter((name) => !space.gateways.has(name))
+      .map((name) => `Gateway ${name}`);
+    return [...services, ...gateways].map((target) => `its target ${target} does not exist`);
+  }
+  if (isForAll(policy)) return [];
+  const spaces = namespace === SYSTEM_NAMESPACE ? [...world.spaces.values()] : [spaceOf(world, namespace)];
+  if (spaces.some(({ members }) => membersWith(members, scope.labels).length > 0)) return [];
+  return ["its selector matches no endpoint: it protects nothing"];
+}
+
+function inspectPeer(world: World, policy: Policy | undefined): string[] {
+  if (policy?.namespace === SYSTEM_NAMESPACE && !isForAll(policy)) {
+    return [`a selector in ${SYSTEM_NAMESPACE} selects nothing elsewhere: leave it out or move the policy`];
+  }
+  return inspectPolicy(world, policy);
+}
+
+function inspectTraffic(space: Space, name: string): string[] {
+  return [...(space.traffic.get(name)?.services ?? [])].flatMap((service) => {
+    if (!space.services.has(service)) return [`its target Service ${service} does not exist`];
+    const winner = oldest([...space.traffic.values()].filter(({ services }) => services.has(service)));
+    return winner === undefined || winner.name === name
+      ? []
+      : [`the older TrafficPolicy ${winner.name} decides for Service ${service}`];
+  });
 }

@@ -2,43 +2,194 @@
  * The world: all resources and published state of the mesh, indexed so that
  * one change finds what depends on it without looking at the rest.
  *
+ * A world depends on what it holds, never on the order in which it came.
+ *
  * @module
  */
-import type { UnitKey, VerificationKey } from "../engine/snapshot.ts";
-import type { RegisteredEndpoint } from "../wire/rpc.ts";
+import { DIRECTORY, serviceKey, type UnitKey, type VerificationKey } from "../engine/snapshot.ts";
+import { parseAddress } from "../wire/address.ts";
 import type { Resource, ResourceRef } from "../wire/resource.ts";
+import type { EndpointSpec } from "../wire/resources/endpoint.ts";
+import { isKind } from "../wire/resources/schemas.ts";
+import type { RegisteredEndpoint } from "../wire/rpc.ts";
+import { attach, detach, routesAt } from "./attach.ts";
+import { addMember, addSelector, dropMember, dropSelector, servicesWith, type Member } from "./members.ts";
+import { addTo, removeFrom } from "./multimap.ts";
+import { compileAuthorization, compileLimits, compilePeer } from "./policy.ts";
+import { backendService } from "./routes.ts";
+import { openSpace, splitName, type HttpRoute, type Space, type World } from "./state.ts";
+import { compileTraffic } from "./traffic.ts";
 
-export interface World {
-  readonly trustDomain: string;
-  keys: readonly VerificationKey[];
+export { createWorld, type World } from "./state.ts";
+
+/** Adds or replaces a resource. Kinds that mean nothing to hosts are ignored. */
+export function put(world: World, resource: Resource): void {
+  const { namespace, name } = resource.metadata;
+  remove(world, { apiVersion: resource.apiVersion, kind: resource.kind, namespace, name });
+  if (isKind(resource, "Namespace")) {
+    world.namespaces.set(name, resource.metadata.labels);
+    reattach(world, routesFrom(world, name));
+    return;
+  }
+
+  const space = openSpace(world, namespace);
+  if (isKind(resource, "Service")) {
+    space.services.set(name, resource);
+    addSelector(space.members, name, resource.spec.selector);
+  } else if (isKind(resource, "Endpoint")) putEndpoint(space, resource);
+  else if (isKind(resource, "Gateway")) {
+    space.gateways.set(name, resource);
+    reattach(world, routesAt(world, "Gateway", `${namespace}/${name}`));
+  } else if (isKind(resource, "HTTPRoute")) putRoute(world, space, resource);
+  else putPolicy(world, space, resource);
 }
 
-export function createWorld(settings: { readonly trustDomain: string }): World {
-  return { trustDomain: settings.trustDomain, keys: [] };
+function putPolicy(world: World, space: Space, resource: Resource): void {
+  const { name, creationTimestamp } = resource.metadata;
+  if (isKind(resource, "AuthorizationPolicy")) {
+    space.authorizations.set(name, compileAuthorization(resource, world.trustDomain));
+  } else if (isKind(resource, "PeerAuthentication")) space.peers.set(name, compilePeer(resource));
+  else if (isKind(resource, "RateLimitPolicy")) space.limits.set(name, compileLimits(resource));
+  else if (isKind(resource, "TrafficPolicy")) {
+    const services = new Set(resource.spec.targetRefs.map((target) => target.name));
+    space.traffic.set(name, { name, creationTimestamp, services, traffic: compileTraffic(resource.spec) });
+  }
 }
 
-/** Adds or replaces a resource. */
-export function put(_world: World, _resource: Resource): void {}
+function putEndpoint(space: Space, { metadata, spec }: Resource<EndpointSpec>): void {
+  const parsed = parseAddress(spec.address);
+  // Stored specs have been parsed: an address that cannot be read is none that was ever accepted.
+  if (!parsed.ok) return;
+  const member: Member = {
+    source: "declared",
+    name: metadata.name,
+    services: spec.services,
+    labels: metadata.labels,
+    address: parsed.address,
+    weight: spec.weight,
+    health: "healthy",
+    isJoined: spec.joined,
+    serviceAccount: spec.serviceAccount,
+  };
+  space.declared.set(metadata.name, member);
+  addMember(space.members, member);
+}
 
-/** Removes a resource; an unknown one is ignored. */
-export function remove(_world: World, _ref: ResourceRef): void {}
+function putRoute(world: World, space: Space, route: HttpRoute): void {
+  space.routes.set(route.metadata.name, route);
+  const key = `${route.metadata.namespace}/${route.metadata.name}`;
+  for (const parent of parentKeys(route)) addTo(world.routesByParent, parent, key);
+  for (const backend of backendKeys(route)) addTo(world.routesByBackend, backend, key);
+  attach(world, key);
+}
 
-/** Replaces the registered endpoints of a service (`namespace/name`). Answers the units that may have changed. */
+function parentKeys({ metadata, spec }: HttpRoute): string[] {
+  return spec.parentRefs.map(
+    ({ kind, namespace, name }) => `${kind} ${namespace ?? metadata.namespace}/${name}`,
+  );
+}
+
+function backendKeys(route: HttpRoute): string[] {
+  return route.spec.rules.flatMap(({ backendRefs }) => backendRefs.map((ref) => backendService(route, ref)));
+}
+
+function routesFrom(world: World, namespace: string): string[] {
+  return [...(world.spaces.get(namespace)?.routes.keys() ?? [])].map((name) => `${namespace}/${name}`);
+}
+
+function reattach(world: World, routes: Iterable<string>): void {
+  for (const route of routes) attach(world, route);
+}
+
+/** Removes a resource; one that is not there is ignored. */
+export function remove(world: World, { kind, namespace, name }: ResourceRef): void {
+  if (kind === "Namespace") {
+    world.namespaces.delete(name);
+    reattach(world, routesFrom(world, name));
+    return;
+  }
+
+  const space = world.spaces.get(namespace);
+  if (space === undefined) return;
+  if (kind === "Service" && space.services.delete(name)) dropSelector(space.members, name);
+  else if (kind === "Endpoint") removeEndpoint(space, name);
+  else if (kind === "Gateway" && space.gateways.delete(name)) {
+    reattach(world, routesAt(world, "Gateway", `${namespace}/${name}`));
+  } else if (kind === "HTTPRoute") removeRoute(world, space, name);
+  else if (kind === "AuthorizationPolicy") space.authorizations.delete(name);
+  else if (kind === "PeerAuthentication") space.peers.delete(name);
+  else if (kind === "RateLimitPolicy") space.limits.delete(name);
+  else if (kind === "TrafficPolicy") space.traffic.delete(name);
+}
+
+function removeEndpoint(space: Space, name: string): void {
+  const member = space.declared.get(name);
+  if (member === undefined) return;
+  space.declared.delete(name);
+  dropMember(space.members, member);
+}
+
+function removeRoute(world: World, space: Space, name: string): void {
+  const route = space.routes.get(name);
+  if (route === undefined) return;
+  const key = `${route.metadata.namespace}/${name}`;
+  space.routes.delete(name);
+  for (const parent of parentKeys(route)) removeFrom(world.routesByParent, parent, key);
+  for (const backend of backendKeys(route)) removeFrom(world.routesByBackend, backend, key);
+  detach(world, key);
+}
+
+/**
+ * Replaces the registered endpoints of a service (`namespace/name`); one whose
+ * address cannot be read is left out. Answers the units that may have changed.
+ */
 export function setRegistered(
-  _world: World,
-  _service: string,
-  _endpoints: readonly RegisteredEndpoint[],
+  world: World,
+  service: string,
+  endpoints: readonly RegisteredEndpoint[],
 ): ReadonlySet<UnitKey> {
-  return new Set();
+  const [namespace, name] = splitName(service);
+  const space = openSpace(world, namespace);
+  const before = space.registered.get(name) ?? [];
+  const after = endpoints.flatMap((endpoint) => memberOf(name, endpoint));
+  const changed = [...before, ...after].flatMap((member) => servicesWith(space.members, member));
+
+  for (const member of before) dropMember(space.members, member);
+  for (const member of after) addMember(space.members, member);
+  if (after.length === 0) space.registered.delete(name);
+  else space.registered.set(name, after);
+  return new Set(changed.map((changedName) => serviceKey(`${namespace}/${changedName}`)));
+}
+
+function memberOf(service: string, endpoint: RegisteredEndpoint): Member[] {
+  const parsed = parseAddress(endpoint.address);
+  if (!parsed.ok) return [];
+  return [
+    {
+      source: "registered",
+      name: endpoint.id,
+      services: [service],
+      labels: endpoint.labels,
+      address: parsed.address,
+      weight: endpoint.weight,
+      health: endpoint.health,
+      isJoined: endpoint.isJoined,
+      serviceAccount: endpoint.serviceAccount ?? "default",
+    },
+  ];
 }
 
 /** Replaces the ids that the shared circuit took out of a service. Answers the units that may have changed. */
-export function setEjected(_world: World, _service: string, _ids: readonly string[]): ReadonlySet<UnitKey> {
-  return new Set();
+export function setEjected(world: World, service: string, ids: readonly string[]): ReadonlySet<UnitKey> {
+  const [namespace, name] = splitName(service);
+  const { ejected } = openSpace(world, namespace);
+  if (ids.length === 0) ejected.delete(name);
+  else ejected.set(name, new Set(ids));
+  return new Set([serviceKey(service)]);
 }
 
 /** Replaces the authority's public keys. Answers the units that may have changed. */
 export function setKeys(world: World, keys: readonly VerificationKey[]): ReadonlySet<UnitKey> {
   world.keys = keys;
-  return new Set();
+  return new Set([DIRECTORY]);
 }

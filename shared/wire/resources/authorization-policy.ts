@@ -5,7 +5,8 @@
  * @module
  */
 import { z } from "zod";
-import { isReachable, notYet, targetRefs, workloadSelector } from "./fields.ts";
+import { canonicalPathMatch, UNREACHABLE } from "../path-match.ts";
+import { notYet, targetRefs, workloadSelector } from "./fields.ts";
 
 /** Exact, `prefix*`, `*suffix` or `*` (present and not empty). */
 const pattern = z
@@ -28,11 +29,7 @@ const principal = pattern.refine(
 
 const path = pattern
   .refine((text) => !/[{}]/.test(text), "not supported yet: path templates")
-  .refine((text) => text.startsWith("/") || text.startsWith("*"), "must begin with '/' or '*'")
-  .refine(
-    isReachable,
-    "may not hold '//', '/./', '/../', '?', '#', '\\', '%2f' or '%5c': no request has such a path",
-  );
+  .refine((text) => canonicalPathMatch(text) !== null, UNREACHABLE);
 
 const host = pattern.refine((text) => !text.includes(":"), "hosts are compared without a port: use ports");
 

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { DURATION } from "../duration.ts";
+import { canonicalPath, UNREACHABLE } from "../path-match.ts";
 import { label, subdomain } from "../resource.ts";
 
 /** A field that the kind's origin knows and the mesh does not carry out: refused, never ignored. */
@@ -69,20 +70,11 @@ function isNotIpAddress(name: string): boolean {
   return !/^[0-9.]+$/.test(name);
 }
 
-/** A path that a request can have once it is in canonical form. */
+/** A path that a request can have. */
 export const absolutePath = z
   .string()
   .max(1024)
-  .startsWith("/", "must begin with '/'")
-  .refine(
-    isReachable,
-    "may not hold '//', '/./', '/../', '?', '#', '\\', '%2f' or '%5c': no request has such a path",
-  );
-
-/** Whether the text could be part of a canonical path. */
-export function isReachable(path: string): boolean {
-  return !/\/\/|\/\.{1,2}(?:\/|$)|[?#\\\s]|%2f|%5c|%00/i.test(path);
-}
+  .refine((text) => canonicalPath(text) !== null, UNREACHABLE);
 
 /** RFC 9110 §5.6.2. */
 export const headerName = z

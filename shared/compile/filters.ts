@@ -1,0 +1,57 @@
+/**
+ * Filters of a route, as the engine applies them.
+ *
+ * @module
+ */
+import type { Filters, HeaderEdit, Rewrite } from "../engine/filter.ts";
+import type { PathRewrite, Redirect } from "../engine/redirect.ts";
+import { canonicalPath } from "../wire/path-match.ts";
+import type { HeaderModifier, HttpFilter, PathModifier } from "../wire/resources/http-filter.ts";
+
+/** Each type occurs at most once in a list. */
+export function compileFilters(filters: readonly Partial<HttpFilter>[]): Filters {
+  const request = filters.find((filter) => filter.requestHeaderModifier !== undefined)?.requestHeaderModifier;
+  const response = filters.find(
+    (filter) => filter.responseHeaderModifier !== undefined,
+  )?.responseHeaderModifier;
+  const rewrite = filters.find((filter) => filter.urlRewrite !== undefined)?.urlRewrite;
+  return {
+    ...(request === undefined ? {} : { request: compileEdit(request) }),
+    ...(response === undefined ? {} : { response: compileEdit(response) }),
+    ...(rewrite === undefined ? {} : { rewrite: compileRewrite(rewrite) }),
+  };
+}
+
+function compileEdit({ set, add, remove }: HeaderModifier): HeaderEdit {
+  const pair = ({ name, value }: { name: string; value: string }) => [name.toLowerCase(), value] as const;
+  return { set: set.map(pair), add: add.map(pair), remove: remove.map((name) => name.toLowerCase()) };
+}
+
+function compileRewrite({ hostname, path }: NonNullable<HttpFilter["urlRewrite"]>): Rewrite {
+  return {
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(path === undefined ? {} : { path: compilePath(path) }),
+  };
+}
+
+function compilePath({ type, replaceFullPath, replacePrefixMatch }: PathModifier): PathRewrite {
+  const text = (type === "ReplaceFullPath" ? replaceFullPath : replacePrefixMatch) ?? "";
+  return {
+    kind: type === "ReplaceFullPath" ? "full" : "prefix",
+    value: text === "" ? "/" : (canonicalPath(text) ?? text),
+  };
+}
+
+/** The redirect that answers instead of a backend, when there is one. */
+export function compileRedirect(filters: readonly Partial<HttpFilter>[]): Redirect | undefined {
+  const spec = filters.find((filter) => filter.requestRedirect !== undefined)?.requestRedirect;
+  if (spec === undefined) return undefined;
+  const { scheme, hostname, port, path, statusCode } = spec;
+  return {
+    ...(scheme === undefined ? {} : { scheme }),
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(port === undefined ? {} : { port }),
+    ...(path === undefined ? {} : { path: compilePath(path) }),
+    statusCode,
+  };
+}

@@ -1,0 +1,133 @@
+/**
+ * What the compiler keeps: the mesh's resources and published state, with the
+ * indexes that lead from one to another. Changed by `world.ts` alone.
+ *
+ * @module
+ */
+import type { TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
+import type { Resource } from "../wire/resource.ts";
+import type { GatewaySpec } from "../wire/resources/gateway.ts";
+import type { HttpRouteSpec } from "../wire/resources/http-route.ts";
+import type { ServiceSpec } from "../wire/resources/service.ts";
+import type { Labels } from "./labels.ts";
+import { createMembers, type Member, type Members } from "./members.ts";
+import type { MultiMap } from "./multimap.ts";
+import type { AuthorizationPolicy, LimitPolicy, PeerPolicy } from "./policy.ts";
+
+export type HttpRoute = Resource<HttpRouteSpec>;
+
+/** A route at a listener: the host names that both of them serve. */
+export interface Attachment {
+  /** `namespace/gateway/listener`. */
+  readonly listener: string;
+  readonly domains: readonly string[];
+}
+
+export interface Attachments {
+  readonly byRoute: Map<string, readonly Attachment[]>;
+  /** Listener → host name → routes. */
+  readonly byListener: Map<string, MultiMap<string>>;
+}
+
+/** A TrafficPolicy in force for services of its namespace, unless an older one is. */
+export interface TrafficRule {
+  readonly name: string;
+  readonly creationTimestamp: string;
+  readonly services: ReadonlySet<string>;
+  readonly traffic: TrafficPolicy;
+}
+
+/** One namespace. Maps are by name. */
+export interface Space {
+  readonly services: Map<string, Resource<ServiceSpec>>;
+  readonly gateways: Map<string, Resource<GatewaySpec>>;
+  readonly routes: Map<string, HttpRoute>;
+  readonly authorizations: Map<string, AuthorizationPolicy>;
+  readonly peers: Map<string, PeerPolicy>;
+  readonly limits: Map<string, LimitPolicy>;
+  readonly traffic: Map<string, TrafficRule>;
+  readonly declared: Map<string, Member>;
+  /** By the service with which they registered. */
+  readonly registered: Map<string, readonly Member[]>;
+  /** By service: ids that its shared circuit took out. */
+  readonly ejected: Map<string, ReadonlySet<string>>;
+  readonly members: Members;
+}
+
+export interface World {
+  readonly trustDomain: string;
+  keys: readonly VerificationKey[];
+  readonly spaces: Map<string, Space>;
+  /** Labels of the namespaces that are declared. */
+  readonly namespaces: Map<string, Labels>;
+  /** Routes (`namespace/name`) by what they attach to: `Gateway namespace/name` or `Service namespace/name`. */
+  readonly routesByParent: MultiMap<string>;
+  /** Routes by the services that they name as backends. */
+  readonly routesByBackend: MultiMap<string>;
+  readonly attachments: Attachments;
+}
+
+export function createWorld({ trustDomain }: { readonly trustDomain: string }): World {
+  return {
+    trustDomain,
+    keys: [],
+    spaces: new Map(),
+    namespaces: new Map(),
+    routesByParent: new Map(),
+    routesByBackend: new Map(),
+    attachments: { byRoute: new Map(), byListener: new Map() },
+  };
+}
+
+function createSpace(): Space {
+  return {
+    services: new Map(),
+    gateways: new Map(),
+    routes: new Map(),
+    authorizations: new Map(),
+    peers: new Map(),
+    limits: new Map(),
+    traffic: new Map(),
+    declared: new Map(),
+    registered: new Map(),
+    ejected: new Map(),
+    members: createMembers(),
+  };
+}
+
+/** The namespace for writing, made when it is new: nobody needs to declare one. */
+export function openSpace(world: World, namespace: string): Space {
+  const known = world.spaces.get(namespace);
+  if (known !== undefined) return known;
+  const space = createSpace();
+  world.spaces.set(namespace, space);
+  return space;
+}
+
+const NOWHERE: Space = createSpace();
+
+/** The namespace for reading; an empty one when there is none, so that asking leaves no trace. */
+export function spaceOf(world: World, namespace: string): Space {
+  return world.spaces.get(namespace) ?? NOWHERE;
+}
+
+/** Takes `namespace/name` apart. */
+export function splitName(qualified: string): [namespace: string, name: string] {
+  const slash = qualified.indexOf("/");
+  return [qualified.slice(0, slash), qualified.slice(slash + 1)];
+}
+
+export function findService(world: World, qualified: string): Resource<ServiceSpec> | undefined {
+  const [namespace, name] = splitName(qualified);
+  return world.spaces.get(namespace)?.services.get(name);
+}
+
+export function findGateway(world: World, qualified: string): Resource<GatewaySpec> | undefined {
+  const [namespace, name] = splitName(qualified);
+  return world.spaces.get(namespace)?.gateways.get(name);
+}
+
+export function findRoute(world: World, qualified: string): HttpRoute | undefined {
+  const [namespace, name] = splitName(qualified);
+  return world.spaces.get(namespace)?.routes.get(name);
+}

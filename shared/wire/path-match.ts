@@ -1,0 +1,37 @@
+/**
+ * Paths as configuration writes them, brought into the form that requests
+ * have. Otherwise a policy for `/café` would never meet the request that it
+ * is about (`/caf%C3%A9`), and a DENY would be silently void.
+ *
+ * @module
+ */
+import * as match from "../engine/match.ts";
+import * as path from "../engine/path.ts";
+
+/** Why a path or pattern is refused. */
+export const UNREACHABLE =
+  "is no path that a request can have: begin with '/'; no '//', '/./', '/../', '?', '#', ';', '\\', '%2f', '%5c' or broken escapes";
+
+/** The canonical form of a whole path; `null` when no request can have it. */
+export function canonicalPath(text: string): string | null {
+  return canonicalPart("", text, "");
+}
+
+/** Reads a policy's path: exact, `prefix*`, `*suffix` or `*`; `null` when it could never match. */
+export function canonicalPathMatch(text: string): match.StringMatch | null {
+  const parsed = match.parseStringMatch(text);
+  if (parsed.kind === "present") return parsed;
+  // A part is judged within a harmless whole: `/.` is a fine beginning (of `/.git`) and no fine path.
+  const head = parsed.kind === "suffix" ? "/x" : "";
+  const tail = parsed.kind === "prefix" ? "x" : "";
+  const value = canonicalPart(head, parsed.value, tail);
+  return value === null ? null : { kind: parsed.kind, value };
+}
+
+function canonicalPart(head: string, text: string, tail: string): string | null {
+  // Requests may repeat slashes and then have them merged; configuration that does so means something else.
+  if (/\/\/|\?/.test(text)) return null;
+  const escaped = text.toWellFormed().replace(/[^!-~]+/g, encodeURIComponent);
+  const result = path.canonicalize(`${head}${escaped}${tail}`);
+  return result.kind === "ok" ? result.path.slice(head.length, result.path.length - tail.length) : null;
+}
