@@ -3,13 +3,23 @@
  *
  * @module
  */
-import type { AuthorityApi, CircuitApi, HealthApi, RegistryApi, TelemetryApi } from "../shared/wire/rpc.ts";
+import type {
+  AuthorityApi,
+  CircuitApi,
+  HealthApi,
+  RateLimitApi,
+  RegistryApi,
+  TelemetryApi,
+} from "../shared/wire/rpc.ts";
 import type { AuthorityObject } from "./authority-object.ts";
 import type { CircuitObject } from "./circuit-object.ts";
 import type { HealthObject } from "./health-object.ts";
 import type { RateLimitObject } from "./rate-limit-object.ts";
 import type { RegistryObject } from "./registry-object.ts";
 import type { TelemetryObject } from "./telemetry-object.ts";
+
+/** Objects per policy: one serves up to 1,000 calls a second. Changing it moves keys, which refills their buckets once. */
+const RATE_LIMIT_SHARDS = 8;
 
 export interface Env {
   readonly REGISTRY: DurableObjectNamespace<RegistryObject>;
@@ -24,6 +34,10 @@ export interface Env {
   readonly SELVEDGE_PRIVATE_ENDPOINTS: "allow" | "deny";
   /** SHA-256 of the admin token, in hex: a secret. Without it the admin API refuses everybody. */
   readonly SELVEDGE_ADMIN_TOKEN_SHA256?: string;
+  /** Share of calls with a line in the access log, 0..1; 0.01 unless set. */
+  readonly SELVEDGE_LOG_SAMPLE?: string;
+  /** The dispatch namespace of endpoints `dispatch:NAME`. */
+  readonly DISPATCH?: DispatchNamespace;
 }
 
 /** The one registry of the mesh. A new stub for every call: a stub stays broken after an error. */
@@ -46,9 +60,21 @@ export function circuitOf(env: Env, service: string): CircuitApi {
   return asApi(env.CIRCUIT.getByName(service));
 }
 
+/** The object that keeps a policy's bucket of this key. Keys are spread over a fixed number of objects. */
+export function rateLimitOf(env: Env, policy: string, key: string): RateLimitApi {
+  return asApi(env.RATE_LIMIT.getByName(`${policy}#${hashOf(key) % RATE_LIMIT_SHARDS}`));
+}
+
 /** The telemetry object that isolates report to. */
 export function telemetryOf(env: Env): TelemetryApi {
   return asApi(env.TELEMETRY.getByName("0"));
+}
+
+/** FNV-1a, 32 bits: spreads keys evenly; nothing secret depends on it. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash >>> 0;
 }
 
 /**

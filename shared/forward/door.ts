@@ -61,6 +61,11 @@ export function read(request: Request): Entry | Refusal {
   return inspect(view, request.headers);
 }
 
+/** The authority of a URL, as it stands there. */
+export function authorityOf(url: string): string {
+  return dissect(url).authority;
+}
+
 /** Cuts a URL behind its authority without interpreting any of it. */
 function dissect(url: string): { scheme: "http" | "https"; authority: string; target: string } {
   const start = url.indexOf("://") + 3;

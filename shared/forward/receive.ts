@@ -1,0 +1,129 @@
+/**
+ * The inbound half for a workload that runs it itself: who calls, and may
+ * they, before the workload's own code sees the request.
+ *
+ * @module
+ */
+import type { Caller } from "../engine/authorize.ts";
+import { DIRECTORY, workloadKey } from "../engine/snapshot.ts";
+import { spiffeId, parseWorkload } from "../identity/spiffe.ts";
+import { PROBLEMS } from "../wire/problem.ts";
+import { respond } from "./answers.ts";
+import { startTrail, workloadOf } from "./call.ts";
+import type { Trail } from "./call.ts";
+import * as door from "./door.ts";
+import { directoryOf, identify } from "./identify.ts";
+import type { Identity } from "./identify.ts";
+import { admit } from "./inbound.ts";
+import { clientCertificate, requestIdOf } from "./onward.ts";
+import { refuse } from "./refusal.ts";
+import type { Refusal } from "./refusal.ts";
+import type { Mesh } from "./state.ts";
+import { prepare } from "./sync.ts";
+import { tell } from "./tell.ts";
+import type { LinkedWorkload } from "./view.ts";
+
+/** A request that may go on to the workload. */
+export interface Welcome {
+  readonly kind: "welcome";
+  readonly caller: Caller | null;
+  /** Says nothing about the caller that was not proved. */
+  readonly request: Request;
+}
+
+/**
+ * Receives a call for the workload of an Endpoint, `namespace/name`. Answers
+ * with the response when it is refused; without the workload's policies,
+ * every call is.
+ */
+export async function receive(mesh: Mesh, request: Request, endpoint: string): Promise<Welcome | Response> {
+  const requestId = requestIdOf(request.headers, mesh.ports.random);
+  const trail = startTrail(mesh.ports.now(), requestId, request.method);
+  // Whoever carried the call here counts it.
+  trail.isMetered = false;
+  const outcome = await safely(mesh, request, endpoint, trail);
+  if (outcome.kind === "welcome") return outcome;
+  tell(mesh, trail, outcome, PROBLEMS[outcome.problem.code].status);
+  return respond(outcome, requestId, request.method);
+}
+
+async function safely(
+  mesh: Mesh,
+  request: Request,
+  endpoint: string,
+  trail: Trail,
+): Promise<Welcome | Refusal> {
+  try {
+    return await check(mesh, request, endpoint, trail);
+  } catch (error) {
+    // Fail closed: whatever went wrong, the workload does not see the call.
+    mesh.ports.log({ event: "authz.error", req_id: trail.requestId, error: String(error).slice(0, 256) });
+    return refuse("authz.error", "The policy could not be decided.");
+  }
+}
+
+async function check(
+  mesh: Mesh,
+  request: Request,
+  endpoint: string,
+  trail: Trail,
+): Promise<Welcome | Refusal> {
+  await prepare(mesh, [DIRECTORY, workloadKey(endpoint)]);
+  const workload = workloadUnit(mesh, endpoint);
+  const directory = directoryOf(mesh);
+  if (workload === null || directory === null)
+    return refuse("control.unavailable", "The policies of this service cannot be loaded: try again.", 1_000);
+  trail.destination = workload.unit.workload;
+  const { namespace = "", serviceAccount = "" } = parseWorkload(workload.unit.workload) ?? {};
+  const audiences = [spiffeId(directory.trustDomain, namespace, serviceAccount)];
+  const identity = await identify(mesh, { headers: request.headers, vouched: null, audiences });
+  if (identity.kind === "refusal") return identity;
+  if (identity.caller !== null) trail.source = workloadOf(identity.caller);
+  // The edge has been through all that follows, with the same policies.
+  if (identity.isAdmitted) return { kind: "welcome", caller: identity.caller, request };
+  return decide({ mesh, request, trail }, workload, identity);
+}
+
+/** The workload's unit as the view has it; `null` when there is none. */
+export function workloadUnit(mesh: Mesh, endpoint: string): LinkedWorkload | null {
+  const linked = mesh.state.snapshot.view.units.get(workloadKey(endpoint));
+  return linked?.kind === "workload" ? linked : null;
+}
+
+interface Visit {
+  readonly mesh: Mesh;
+  readonly request: Request;
+  readonly trail: Trail;
+}
+
+async function decide(
+  visit: Visit,
+  { unit }: LinkedWorkload,
+  { caller }: Identity,
+): Promise<Welcome | Refusal> {
+  const { mesh, request, trail } = visit;
+  const entry = door.read(request);
+  if (entry.kind === "refusal") return entry;
+  trail.path = entry.view.path;
+  trail.hops = entry.hops;
+  const { host, port, method, path, headers } = entry.view;
+  const refusal = await admit(mesh, unit.inbound, { caller, host, port, method, path, headers }, trail);
+  if (refusal !== null) return refusal;
+  const certificate = caller === null ? null : clientCertificate(caller, unit.workload);
+  return { kind: "welcome", caller, request: withoutClaims(request, entry, certificate) };
+}
+
+/** Fields of a host of the mesh that called directly; anything else of ours was made up. */
+const EXPECTED = new Set(["x-selvedge-peer", "x-selvedge-hops", "x-forwarded-client-cert"]);
+
+/** The request itself if what it says about its caller was proved, else a copy that does not say it. */
+function withoutClaims(request: Request, { owned }: door.Entry, certificate: string | null): Request {
+  const isTrue =
+    request.headers.get("x-forwarded-client-cert") === certificate &&
+    owned.every((name) => EXPECTED.has(name));
+  if (isTrue || owned.length === 0) return request;
+  const headers = new Headers(request.headers);
+  for (const name of owned) if (name !== "x-selvedge-hops") headers.delete(name);
+  if (certificate !== null) headers.set("x-forwarded-client-cert", certificate);
+  return new Request(request, { headers });
+}

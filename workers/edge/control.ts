@@ -1,0 +1,22 @@
+/**
+ * The control plane as the edge reaches it: the objects themselves.
+ *
+ * @module
+ */
+import { authorityOf, circuitOf, rateLimitOf, registryOf, telemetryOf } from "../../durable-objects/env.ts";
+import type { Env } from "../../durable-objects/env.ts";
+import type { Control } from "../../shared/forward/ports.ts";
+
+/** A new stub for every call: a stub stays broken after an error. */
+export function controlOf(env: Env): Control {
+  return {
+    sync: (request) => registryOf(env).sync(request),
+    report: (report) => telemetryOf(env).report(report),
+    reportCircuits: (service, reports) => circuitOf(env, service).report(service, reports),
+    claimProbe: (service, endpoint, reporter) =>
+      circuitOf(env, service).claimProbe(service, endpoint, reporter),
+    take: (request) => rateLimitOf(env, request.policy, request.key).take(request),
+    // The edge runs the inbound half before it sends: the token says so, and the callee need not decide again.
+    token: (workload, audience) => authorityOf(env).issue({ workload, audience, isAdmitted: true }),
+  };
+}

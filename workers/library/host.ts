@@ -1,0 +1,99 @@
+/**
+ * The library host: the loop inside a joined Worker, for its own calls and
+ * for those that it gets.
+ *
+ * @module
+ */
+import type { Caller } from "../../shared/engine/authorize.ts";
+import type { Endpoint } from "../../shared/engine/endpoint.ts";
+import { callerOf, parseWorkload } from "../../shared/identity/spiffe.ts";
+import { directoryOf } from "../../shared/forward/identify.ts";
+import type { Control, Destination, Ports, Way } from "../../shared/forward/ports.ts";
+import { workloadUnit } from "../../shared/forward/receive.ts";
+import { createState } from "../../shared/forward/state.ts";
+import type { Mesh, MeshState } from "../../shared/forward/state.ts";
+import type { MeshApi } from "../../shared/wire/rpc.ts";
+import { PIN_HEADER, formatPin } from "../pin.ts";
+import { bindingOf, runtimePorts } from "../runtime.ts";
+import type { MeshOptions } from "./context.ts";
+
+/** A share of calls as Istio samples traces: 1 %. */
+const LOG_SAMPLE_RATIO = 0.01;
+
+const DIRECT: Way = { origin: null, carriesToken: true };
+/** The edge knows the Worker by its binding, and gives the callee a token of its own. */
+const BY_EDGE: Way = { origin: null, carriesToken: false };
+
+/** One joined Worker's part of the mesh. */
+export interface Host {
+  readonly options: MeshOptions;
+  /** Made by the first call: outside of a request there is no randomness to name the isolate by. */
+  state: MeshState | null;
+}
+
+/** A host for a Worker, before its first call. */
+export function createHost(options: MeshOptions): Host {
+  return { options, state: null };
+}
+
+/** The mesh as one invocation finds it; `null` when the Worker is not bound to it. */
+export function meshOf(host: Host, env: unknown, ctx: ExecutionContext): Mesh | null {
+  const edge = bindingOf(env, host.options.binding ?? "MESH");
+  if (edge === null) return null;
+  const state = (host.state ??= createState(crypto.randomUUID()));
+  const settings = { enforcesInbound: false, logSampleRatio: LOG_SAMPLE_RATIO };
+  const ports: Ports = {
+    ...runtimePorts(ctx),
+    control: controlOf(edge as Fetcher & MeshApi),
+    wayTo: (endpoint) => (directBinding(mesh, host, env, endpoint) === null ? BY_EDGE : DIRECT),
+    send: (endpoint, request, destination) => {
+      const direct = directBinding(mesh, host, env, endpoint);
+      return direct === null ? sendByEdge(edge, endpoint, request, destination) : direct.fetch(request);
+    },
+  };
+  const mesh: Mesh = { state, ports, settings };
+  return mesh;
+}
+
+/** Who this Worker is, by its Endpoint; `null` until that is loaded, and for a Worker that has none. */
+export function selfOf(mesh: Mesh, { options }: Host): Caller | null {
+  const workload = parseWorkload(workloadUnit(mesh, options.workload)?.unit.workload ?? "");
+  const trustDomain = directoryOf(mesh)?.trustDomain;
+  return workload === null || trustDomain === undefined ? null : callerOf({ trustDomain, ...workload });
+}
+
+function controlOf(edge: Fetcher & MeshApi): Control {
+  return {
+    sync: (request) => edge.sync(request),
+    report: (report) => edge.report(report),
+    reportCircuits: (service, reports) => edge.reportCircuits(service, reports),
+    claimProbe: (service, endpoint, reporter) => edge.claimProbe(service, endpoint, reporter),
+    take: (request) => edge.take(request),
+    token: (_workload, audience) => edge.token(audience),
+  };
+}
+
+/**
+ * The Worker's own binding to an endpoint, if it may be used: the Worker
+ * behind it must enforce its policies itself, and be told who calls.
+ */
+function directBinding(
+  mesh: Mesh,
+  host: Host,
+  env: unknown,
+  { address, isJoined }: Endpoint,
+): Fetcher | null {
+  if (address.kind !== "binding" || !isJoined || selfOf(mesh, host) === null) return null;
+  return bindingOf(env, address.name);
+}
+
+/** The edge sends to the endpoint that was chosen here, and enforces the policies that protect it. */
+function sendByEdge(
+  edge: Fetcher,
+  endpoint: Endpoint,
+  request: Request,
+  destination: Destination,
+): Promise<Response> {
+  request.headers.set(PIN_HEADER, formatPin(destination, endpoint.id));
+  return edge.fetch(request);
+}

@@ -1,0 +1,82 @@
+/**
+ * What a Worker binds to when it joins the mesh. The binding's props say who
+ * the Worker is: whoever deploys it sets them, and the platform delivers them.
+ *
+ * @module
+ */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { authorityOf } from "../durable-objects/env.ts";
+import type { Env } from "../durable-objects/env.ts";
+import type { Caller } from "../shared/engine/authorize.ts";
+import { callerOf, parseWorkload } from "../shared/identity/spiffe.ts";
+import type { CallReport } from "../shared/wire/call-record.ts";
+import { fail } from "../shared/wire/problem.ts";
+import type { Outcome, Problem } from "../shared/wire/problem.ts";
+import type {
+  CircuitReport,
+  IssuedToken,
+  MeshApi,
+  MeshProps,
+  SyncAnswer,
+  SyncRequest,
+  TakeRequest,
+  Taken,
+} from "../shared/wire/rpc.ts";
+import { controlOf } from "./edge/control.ts";
+import { carryFromWorker } from "./edge/edge.ts";
+
+const NOBODY: Problem = {
+  code: "authn.missing",
+  detail: "The binding to the mesh needs props: { namespace, serviceAccount }.",
+};
+
+/** The entrypoint `Mesh`. Refuses everything from a binding that does not say who it is. */
+export class Mesh extends WorkerEntrypoint<Env, MeshProps> implements MeshApi {
+  /** Carries a call: to a service by its name, or to the endpoint that the caller's own mesh has chosen. */
+  override fetch(request: Request): Promise<Response> {
+    const caller = this.#caller();
+    if (caller === null) return Promise.resolve(Response.json(NOBODY, { status: 401 }));
+    return carryFromWorker(request, caller, { env: this.env, ctx: this.ctx });
+  }
+
+  async sync(request: SyncRequest): Promise<SyncAnswer> {
+    return this.#control().sync(request);
+  }
+
+  async report(report: CallReport): Promise<void> {
+    await this.#control().report(report);
+  }
+
+  async reportCircuits(service: string, reports: readonly CircuitReport[]): Promise<void> {
+    await this.#control().reportCircuits(service, reports);
+  }
+
+  async claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean> {
+    return this.#control().claimProbe(service, endpoint, reporter);
+  }
+
+  async take(request: TakeRequest): Promise<Taken> {
+    return this.#control().take(request);
+  }
+
+  /** A token for the binding's own workload, which cannot be chosen by whoever calls this. */
+  async token(audience: string): Promise<Outcome<IssuedToken>> {
+    const caller = this.#caller();
+    if (caller === null) return fail(NOBODY);
+    const workload = `${caller.namespace}/${caller.serviceAccount}`;
+    return authorityOf(this.env).issue({ workload, audience });
+  }
+
+  #control(): ReturnType<typeof controlOf> {
+    if (this.#caller() === null) throw new Error(NOBODY.detail);
+    return controlOf(this.env);
+  }
+
+  /** Props come from another Worker's configuration: checked like any input. */
+  #caller(): Caller | null {
+    const { namespace, serviceAccount }: Partial<MeshProps> = this.ctx.props ?? {};
+    if (typeof namespace !== "string" || typeof serviceAccount !== "string") return null;
+    const workload = parseWorkload(`${namespace}/${serviceAccount}`);
+    return workload === null ? null : callerOf({ trustDomain: this.env.SELVEDGE_TRUST_DOMAIN, ...workload });
+  }
+}
