@@ -23,8 +23,15 @@ export function compileFilters(filters: readonly Partial<HttpFilter>[]): Filters
 }
 
 function compileEdit({ set, add, remove }: HeaderModifier): HeaderEdit {
-  const pair = ({ name, value }: { name: string; value: string }) => [name.toLowerCase(), value] as const;
-  return { set: set.map(pair), add: add.map(pair), remove: remove.map((name) => name.toLowerCase()) };
+  return {
+    set: set.map(lowerName),
+    add: add.map(lowerName),
+    remove: remove.map((name) => name.toLowerCase()),
+  };
+}
+
+function lowerName({ name, value }: HeaderModifier["set"][number]): [name: string, value: string] {
+  return [name.toLowerCase(), value];
 }
 
 function compileRewrite({ hostname, path }: NonNullable<HttpFilter["urlRewrite"]>): Rewrite {
