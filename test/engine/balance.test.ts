@@ -106,18 +106,33 @@ test.each<[string, number[], [string, number][], expected: string]>([
   expect(new Set(picks.map((picked) => picked?.id))).toEqual(new Set([expected]));
 });
 
-test("more choices find the idle one more often", () => {
+test.each([
+  [0, "e0"],
+  [0.49, "e0"],
+  [0.5, "e1"],
+  [1 - 2 ** -53, "e1"],
+])("a draw of %d falls to %s of two: a border belongs to the one that begins there", (drawn, expected) => {
+  const picked = balance.pick(
+    weighted([1, 1]),
+    { kind: "least-request", choices: 1 },
+    loadAt(0),
+    () => drawn,
+  );
+  expect(picked?.id).toBe(expected);
+});
+
+test.each([0, 4, 9])("more choices find the idle one, number %d of ten, more often", (idle) => {
   const endpoints = weighted(Array.from({ length: 10 }, () => 1));
   const load = loadAt(
     0,
-    endpoints.slice(1).map(({ id }) => [id, 1]),
+    endpoints.toSpliced(idle, 1).map(({ id }) => [id, 1]),
   );
   const shareOf = (choices: number): number => {
     const random = seeded(5);
     const picks = pickTimes(10_000, () =>
       balance.pick(endpoints, { kind: "least-request", choices }, load, random),
     );
-    return (tally(endpoints, picks)[0] ?? 0) / 10_000;
+    return (tally(endpoints, picks)[idle] ?? 0) / 10_000;
   };
   expect(shareOf(1)).toBeCloseTo(0.1, 1);
   expect(shareOf(2)).toBeCloseTo(0.2, 1);
@@ -144,8 +159,8 @@ function simulate(endpoints: readonly Endpoint[], durations: readonly number[], 
 }
 
 test.each([
-  ["idle", [1, 1, 1], [0.5, 0.5, 0.5]],
-  ["idle, by weight", [6, 3, 1], [0.5, 0.5, 0.5]],
+  ["idle", [1, 1, 1], [1, 1, 1]],
+  ["idle, by weight", [6, 3, 1], [1, 1, 1]],
   ["busy", [1, 1, 1, 1], [40, 40, 40, 40]],
   ["busy, by weight", [6, 3, 1], [100, 100, 100]],
 ])("least request keeps shares within 2 %% over 10,000 calls: %s", (_name, weights, durations) => {

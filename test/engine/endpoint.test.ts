@@ -23,7 +23,7 @@ test.each([
   ["health, ejection and draining take out", [a, sick, b, ejected, leaving, c], 0.5, [a, b, c]],
   ["the limit itself: half are left, no panic", [a, sick], 0.5, [a]],
   ["less than half: all but draining", [sick, a, ejected, leaving], 0.5, [sick, a, ejected]],
-  ["draining ones are no sign of trouble", [a, leaving, leaving], 0.5, [a]],
+  ["draining ones are no sign of trouble", [a, sick, leaving, leaving], 0.5, [a]],
   ["all draining: nothing, even in panic", [leaving], 1, []],
   ["no panic at a ratio of 0", [sick, ejected], 0, []],
   ["panic at the least loss with a ratio of 1", [a, b, sick], 1, [a, b, sick]],

@@ -163,6 +163,23 @@ describe.each(RATES)("$requests per $perMs ms, burst $burst", (rate) => {
   });
 });
 
+test("every call of a burst is counted, whatever fraction of a millisecond it is worth", () => {
+  const random = seeded(3);
+  for (let round = 0; round < 1000; round++) {
+    const requests = 1 + Math.floor(random() * 5000);
+    const perMs = oneOf(random, [1000, 7000, 60_000, HOUR]);
+    const rate = { requests, perMs, burst: 30 };
+    const now = T + Math.floor(random() * 1e10);
+    let tat: number | undefined;
+    const remaining = Array.from({ length: 32 }, () => {
+      const taking = limit.take(tat, rate, 1, now);
+      tat = taking.tat;
+      return taking.remaining;
+    });
+    expect(remaining).toEqual([...Array.from({ length: 30 }, (_, index) => 29 - index), 0, 0]);
+  }
+});
+
 const input = (changes: Partial<limit.KeyInput> = {}): limit.KeyInput => ({
   caller: "shop/web",
   method: "GET",
