@@ -28,7 +28,7 @@ export class CircuitRecord extends createDurable() {
   endpoints = new Map<string, Evidence>();
   /** Endpoints that are out, sorted: what `sequence` says. */
   ejected: readonly string[] = [];
-  /** Counts the changes of `ejected`. */
+  /** Grows with each change of `ejected`. Follows the clock, so that a record that was lost is not taken for an older one. */
   sequence = 0;
   /** The newest sequence that the registry has. */
   publishedSequence = 0;
@@ -73,7 +73,7 @@ export function settle(record: CircuitRecord, now: Millis): void {
   ejected.sort();
   if (isSame(ejected, record.ejected)) return;
   record.ejected = ejected;
-  record.sequence += 1;
+  record.sequence = Math.max(record.sequence + 1, now);
 }
 
 /** When the next endpoint's evidence will have expired; `null` when there is none. */

@@ -243,7 +243,11 @@ export interface IssuedToken {
 export interface AuthorityApi {
   issue(request: IssueRequest): Promise<Outcome<IssuedToken>>;
   keys(): Promise<readonly VerificationKey[]>;
-  /** Makes the next key the current one; tokens of the previous key stay valid until they expire. */
+  /**
+   * Makes the next key the current one: at once if hosts have had a minute to
+   * learn of it, else as soon as they have. Tokens of the previous key stay
+   * valid until they expire.
+   */
   rotate(): Promise<readonly VerificationKey[]>;
 }
 

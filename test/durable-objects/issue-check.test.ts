@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { checkIssue } from "../../durable-objects/issue-check.ts";
+import type { IssueRequest } from "../../shared/wire/rpc.ts";
+
+const REQUEST: IssueRequest = { workload: "shop/web", audience: "spiffe://mesh.test/ns/shop/sa/reviews" };
+const GRANT = {
+  subject: "spiffe://mesh.test/ns/shop/sa/web",
+  audience: REQUEST.audience,
+  ttlMs: 300_000,
+  isAdmitted: false,
+};
+
+test.each([
+  ["the defaults", {}, {}],
+  ["the mesh as audience", { audience: "spiffe://mesh.test" }, { audience: "spiffe://mesh.test" }],
+  ["the shortest life", { ttlSeconds: 10 }, { ttlMs: 10_000 }],
+  ["the longest life", { ttlSeconds: 3600 }, { ttlMs: 3_600_000 }],
+  ["a call that the edge admitted", { isAdmitted: true }, { isAdmitted: true }],
+])("%s", (_name, change, expected) => {
+  expect(checkIssue({ ...REQUEST, ...change }, "mesh.test")).toEqual({
+    ok: true,
+    value: { ...GRANT, ...expected },
+  });
+});
+
+const WORKLOAD = { path: "workload", message: "write namespace/service-account" };
+const AUDIENCE = {
+  path: "audience",
+  message: "write spiffe://mesh.test or spiffe://mesh.test/ns/<namespace>/sa/<service account>",
+};
+const TTL = { path: "ttlSeconds", message: "write a whole number from 10 to 3600" };
+
+test.each([
+  ["no service account", { workload: "shop" }, [WORKLOAD]],
+  ["a workload that reaches out of its namespace", { workload: "../admin" }, [WORKLOAD]],
+  ["a workload with a further segment", { workload: "shop/web/sa/admin" }, [WORKLOAD]],
+  ["a workload whose id would be too long", { workload: `shop/${"w".repeat(2020)}` }, [WORKLOAD]],
+  ["the workload of an id", { workload: "spiffe://mesh.test/ns/shop/sa/web" }, [WORKLOAD]],
+  ["an audience of another mesh", { audience: "spiffe://evil.test/ns/shop/sa/reviews" }, [AUDIENCE]],
+  ["another mesh as audience", { audience: "spiffe://evil.test" }, [AUDIENCE]],
+  ["an audience that is an address", { audience: "https://mesh.test" }, [AUDIENCE]],
+  ["no audience", { audience: "" }, [AUDIENCE]],
+  ["a life of 9 s", { ttlSeconds: 9 }, [TTL]],
+  ["a life of 3,601 s", { ttlSeconds: 3601 }, [TTL]],
+  ["a life with a fraction", { ttlSeconds: 10.5 }, [TTL]],
+  ["a life that is not a number", { ttlSeconds: Number.NaN }, [TTL]],
+  ["everything at once", { workload: "", audience: "*", ttlSeconds: 0 }, [WORKLOAD, AUDIENCE, TTL]],
+])("%s is refused", (_name, change, fields) => {
+  expect(checkIssue({ ...REQUEST, ...change }, "mesh.test")).toEqual({
+    ok: false,
+    problem: { code: "request.malformed", detail: "The token was not issued.", fields },
+  });
+});
