@@ -95,9 +95,10 @@ export const headerValue = z
     "a header value holds visible ASCII characters, with spaces and tabs inside only (RFC 9110)",
   );
 
-/** A policy's target. What a target may be is the kind's own matter. */
-export function targetRefs<Kind extends string>(groups: Readonly<Record<Kind, string>>) {
+/** A policy's targets: `groups` has the kinds that may be targets, each with its API group. */
+export function targetRefs(groups: Readonly<Record<string, string>>) {
   const kinds = Object.keys(groups);
+  const spelled = kinds.map((kind) => `'${groups[kind] ?? ""}' for ${kind}`);
   const target = z
     .strictObject({
       group: z.string().default(""),
@@ -106,9 +107,9 @@ export function targetRefs<Kind extends string>(groups: Readonly<Record<Kind, st
       namespace: refused("a policy targets its own namespace; leave namespace out"),
       sectionName: refused("a policy targets the whole resource; leave sectionName out"),
     })
-    .refine(({ group, kind }) => group === (groups as Readonly<Record<string, string>>)[kind], {
+    .refine(({ group, kind }) => !kinds.includes(kind) || group === groups[kind], {
       path: ["group"],
-      error: `must be the group of the kind: ${kinds.map((kind) => `'${(groups as Readonly<Record<string, string>>)[kind] ?? ""}' for ${kind}`).join(", ")}`,
+      error: `must be the group of the kind: ${spelled.join(", ")}`,
     });
   // Istio's and Gateway API's limit.
   return z

@@ -1,0 +1,345 @@
+/** What each kind refuses: the field, and what its message tells. */
+import { describe, expect, test } from "vitest";
+import { parse as parseYaml } from "yaml";
+import { parseDocuments } from "../../../shared/wire/parse.ts";
+
+/** The problems of a spec, as `field: message`. */
+function refusalsOf(apiVersion: string, kind: string, spec: string): readonly string[] {
+  const document = { apiVersion, kind, metadata: { name: "a" }, spec: parseYaml(spec) as unknown };
+  const result = parseDocuments([document], { defaultNamespace: "shop", allowPrivateEndpoints: false });
+  if (result.ok) return [];
+  return result.problems.map(({ path, message }) => `${path.replace(`${kind} shop/a: `, "")}: ${message}`);
+}
+
+/** Each expected text is part of one problem, in order. */
+function holding(texts: readonly string[]): unknown[] {
+  return texts.map((text) => expect.stringContaining(text));
+}
+
+function gateway(listeners: string): string {
+  return `{gatewayClassName: x, listeners: [${listeners}]}`;
+}
+
+function rule(text: string): string {
+  return `{rules: [{${text}}]}`;
+}
+
+function source(text: string): string {
+  return `{rules: [{from: [{source: {${text}}}]}]}`;
+}
+
+function traffic(text: string): string {
+  return `{targetRefs: [{kind: Service, name: a}], ${text}}`;
+}
+
+function limited(limit: string): string {
+  return `{targetRefs: [{kind: Service, name: a}], limits: [{${limit}}]}`;
+}
+
+describe("Service", () => {
+  test.each([
+    ["{ports: [{port: 80}, {port: 80, name: a}]}", ["spec.ports[1].port: repeats item [0]"]],
+    ["{ports: [{port: 80, name: a}, {port: 81, name: a}]}", ["spec.ports[1].name: repeats item [0]"]],
+    ["{ports: [{port: 53, protocol: UDP}]}", ["spec.ports[0].protocol: not supported yet"]],
+    ["{ports: [{port: 65536}]}", ["spec.ports[0].port: must be at most 65535"]],
+    [
+      "{type: ExternalName}",
+      ["spec.type: must be ClusterIP, NodePort or LoadBalancer; ExternalName is not supported yet"],
+    ],
+    ["{sessionAffinity: ClientIP}", ["spec.sessionAffinity: not supported yet"]],
+    ["{selector: {app: '-'}}", ["spec.selector.app: use at most 63"]],
+  ])("%s", (spec, refusals) => {
+    expect(refusalsOf("v1", "Service", spec)).toEqual(holding(refusals));
+  });
+});
+
+describe("Endpoint", () => {
+  test.each([
+    ["{}", ["spec.address: is required"]],
+    ["{address: reviews}", ["spec.address: is not an address: write binding:NAME"]],
+    ["{address: 'https://u:p@x.test'}", ["spec.address: may not carry user information"]],
+    ["{address: 'https://x.test/a'}", ["spec.address: may not have a path"]],
+    ["{address: 'http://[::1]'}", ["spec.address: may not be a private"]],
+    ["{address: 'binding:A', weight: 0}", ["spec.weight: must be at least 1"]],
+    ["{address: 'binding:A', weight: 1001}", ["spec.weight: must be at most 1000"]],
+    ["{address: 'binding:A', services: [A]}", ["spec.services[0]: use lower-case"]],
+    ["{address: 'binding:A', joined: 'yes'}", ["spec.joined: must be true or false, not a string"]],
+  ])("%s", (spec, refusals) => {
+    expect(refusalsOf("selvedge.dev/v1", "Endpoint", spec)).toEqual(holding(refusals));
+  });
+});
+
+describe("Gateway", () => {
+  test.each([
+    ["{gatewayClassName: x, listeners: []}", ["spec.listeners: must be at least 1 item"]],
+    [
+      gateway("{name: a, port: 80, protocol: HTTP}, {name: a, port: 81, protocol: HTTP}"),
+      ["spec.listeners[1].name: repeats"],
+    ],
+    [
+      gateway("{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTP}"),
+      ["spec.listeners[1]: repeats"],
+    ],
+    [gateway("{name: a, port: 80, protocol: TCP}"), ["spec.listeners[0].protocol: must be HTTP or HTTPS"]],
+    [
+      gateway("{name: a, port: 80, protocol: HTTP, hostname: '10.0.0.1'}"),
+      ["spec.listeners[0].hostname: must be a name"],
+    ],
+    [
+      gateway("{name: a, port: 80, protocol: HTTP, hostname: 'a.*.x'}"),
+      ["spec.listeners[0].hostname: write a name"],
+    ],
+    [
+      gateway("{name: a, port: 80, protocol: HTTP, tls: {}}"),
+      ["spec.listeners[0].tls: goes with protocol: HTTPS"],
+    ],
+    [
+      gateway("{name: a, port: 443, protocol: HTTPS, tls: {mode: Passthrough}}"),
+      ["spec.listeners[0].tls.mode: not supported yet"],
+    ],
+    [
+      gateway("{name: a, port: 443, protocol: HTTPS, tls: {frontendValidation: {}}}"),
+      ["spec.listeners[0].tls.frontendValidation: not supported yet"],
+    ],
+    [
+      gateway("{name: a, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector}}}"),
+      ["spec.listeners[0].allowedRoutes.namespaces.selector: goes with from: Selector"],
+    ],
+    [
+      gateway(
+        "{name: a, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: In}]}}}}",
+      ),
+      ["matchExpressions[0].values: In and NotIn take at least one value"],
+    ],
+  ])("%s", (spec, refusals) => {
+    expect(refusalsOf("gateway.networking.k8s.io/v1", "Gateway", spec)).toEqual(holding(refusals));
+  });
+});
+
+describe("HTTPRoute", () => {
+  function filter(text: string): string {
+    return rule(`filters: [{${text}}]`);
+  }
+  test.each([
+    ["{rules: []}", ["spec.rules: must be at least 1 item"]],
+    [`{rules: [${"{},".repeat(17)}]}`, ["spec.rules: must be at most 16 items"]],
+    ["{hostnames: [A.test]}", ["spec.hostnames[0]: write a name in lower case"]],
+    ["{hostnames: ['1.2.3.4']}", ["spec.hostnames[0]: must be a name"]],
+    ["{parentRefs: [{name: a, kind: Service}]}", ['spec.parentRefs[0].group: must be "" for a Service']],
+    [
+      "{parentRefs: [{name: a, kind: Service, group: '', sectionName: b}]}",
+      ["spec.parentRefs[0].sectionName: not supported yet"],
+    ],
+    ["{parentRefs: [{name: a, kind: ListenerSet}]}", ["spec.parentRefs[0].kind: must be Gateway or Service"]],
+    ["{parentRefs: [{name: a}, {name: a}]}", ["spec.parentRefs[1]: repeats"]],
+    [
+      rule("matches: [{path: {type: RegularExpression, value: /a}}]"),
+      [
+        "spec.rules[0].matches[0].path.type: must be Exact or PathPrefix; RegularExpression is not supported yet",
+      ],
+    ],
+    [rule("matches: [{path: {value: a}}]"), ["spec.rules[0].matches[0].path.value: is no path"]],
+    [rule("matches: [{path: {value: /a/../b}}]"), ["spec.rules[0].matches[0].path.value: is no path"]],
+    [
+      rule("matches: [{headers: [{type: RegularExpression, name: a, value: b}]}]"),
+      ["headers[0].type: not supported yet"],
+    ],
+    [rule("matches: [{headers: [{name: 'a b', value: b}]}]"), ["headers[0].name: a header name"]],
+    [rule("matches: [{headers: [{name: a, value: b}, {name: A, value: c}]}]"), ["headers[1].name: repeats"]],
+    [
+      rule("matches: [{queryParams: [{name: a, value: b}, {name: a, value: c}]}]"),
+      ["queryParams[1].name: repeats"],
+    ],
+    [rule("matches: [{method: get}]"), ["method: must be GET or HEAD"]],
+    [rule("backendRefs: [{name: a}]"), ["backendRefs[0].port: is required for a Service"]],
+    [
+      rule("backendRefs: [{name: a, port: 80, weight: 1000001}]"),
+      ["backendRefs[0].weight: must be at most 1000000"],
+    ],
+    [rule("backendRefs: [{name: a, port: 80, weight: -1}]"), ["backendRefs[0].weight: must be at least 0"]],
+    [
+      rule("backendRefs: [{name: a, port: 80, filters: [{type: URLRewrite, urlRewrite: {}}]}]"),
+      ["backendRefs[0].filters[0].type: not supported yet"],
+    ],
+    [rule("timeouts: {request: 1s, backendRequest: 2s}"), ["timeouts.backendRequest: may not be longer"]],
+    [rule("timeouts: {request: 1.5s}"), ["timeouts.request: write a duration"]],
+    [rule("retry: {attempts: 11}"), ["retry.attempts: must be at most 10"]],
+    [rule("retry: {codes: [200]}"), ["retry.codes[0]: must be at least 400"]],
+    [rule("sessionPersistence: {}"), ["sessionPersistence: not supported yet"]],
+    [
+      filter("type: RequestMirror, requestMirror: {}"),
+      ["filters[0].type: not supported yet", "filters[0].requestMirror: not supported yet"],
+    ],
+    [filter("type: CORS"), ["filters[0].type: not supported yet"]],
+    [filter("type: RequestHeaderModifier"), ["filters[0].requestHeaderModifier: goes with"]],
+    [
+      filter("type: URLRewrite, urlRewrite: {}, requestRedirect: {}"),
+      ["filters[0].requestRedirect: goes with"],
+    ],
+    [
+      filter(
+        "type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: b}, {name: A, value: c}]}",
+      ),
+      ["set[1].name: repeats"],
+    ],
+    [
+      filter('type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "b\\r\\nc: d"}]}'),
+      ["set[0].value: a header value"],
+    ],
+    [
+      filter("type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: ' b'}]}"),
+      ["set[0].value: a header value"],
+    ],
+    [
+      filter(
+        "type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: X-Selvedge-Peer, value: b}]}",
+      ),
+      ["add[0].name: belongs to the mesh"],
+    ],
+    [
+      filter("type: RequestHeaderModifier, requestHeaderModifier: {remove: [Host]}"),
+      ["remove[0]: belongs to the mesh"],
+    ],
+    [
+      filter(
+        "type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: content-length, value: '1'}]}",
+      ),
+      ["set[0].name: belongs to the mesh"],
+    ],
+    [filter("type: RequestRedirect, requestRedirect: {statusCode: 200}"), ["statusCode: must be 301, 302"]],
+    [
+      filter("type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, replacePrefixMatch: /a}}"),
+      ["replaceFullPath: goes with", "replacePrefixMatch: goes with"],
+    ],
+    [
+      rule("filters: [{type: URLRewrite, urlRewrite: {}}, {type: URLRewrite, urlRewrite: {}}]"),
+      ["filters[1].type: repeats"],
+    ],
+    [
+      rule("filters: [{type: URLRewrite, urlRewrite: {}}, {type: RequestRedirect, requestRedirect: {}}]"),
+      ["filters: RequestRedirect and URLRewrite exclude"],
+    ],
+    [
+      rule("filters: [{type: RequestRedirect, requestRedirect: {}}], backendRefs: [{name: a, port: 80}]"),
+      ["filters[0]: a redirect answers itself"],
+    ],
+    [
+      rule(
+        "matches: [{path: {type: Exact, value: /a}}], filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /b}}}]",
+      ),
+      ["filters[0]: ReplacePrefixMatch needs matches of type PathPrefix"],
+    ],
+    ["{rules: [{name: a}, {name: a}]}", ["spec.rules[1].name: repeats"]],
+    [`{rules: [${`{matches: [${"{},".repeat(50)}]},`.repeat(3)}]}`, ["spec.rules: at most 128 matches"]],
+  ])("%s", (spec, refusals) => {
+    expect(refusalsOf("gateway.networking.k8s.io/v1", "HTTPRoute", spec)).toEqual(holding(refusals));
+  });
+});
+
+describe("AuthorizationPolicy", () => {
+  function operation(text: string): string {
+    return `{rules: [{to: [{operation: {${text}}}]}]}`;
+  }
+  test.each([
+    ["{action: AUDIT}", ["spec.action: must be ALLOW or DENY; AUDIT and CUSTOM are not supported yet"]],
+    ["{action: CUSTOM, provider: {name: a}}", ["spec.action: must be", "spec.provider: not supported yet"]],
+    ["{rules: [{when: []}]}", ["spec.rules[0].when: not supported yet"]],
+    ["{rules: [{from: []}]}", ["spec.rules[0].from: must be at least 1 item"]],
+    ["{rules: [{from: null}]}", ["spec.rules[0].from: must be a list, not null"]],
+    ["{rules: [{from: [{}]}]}", ["spec.rules[0].from[0].source: is required"]],
+    ["{rules: [{form: []}]}", ["spec.rules[0].form: unknown field; known here: from, to, when"]],
+    [source(""), ["source: must have at least one field"]],
+    [source("principals: []"), ["principals: must be at least 1 item"]],
+    [source("principals: ['']"), ["principals[0]: must be at least 1 character"]],
+    [source("principals: ['spiffe://a/ns/b/sa/c']"), ["principals[0]: write <trust-domain>"]],
+    [source("principals: ['a*b']"), ["principals[0]: '*' may stand at the beginning or at the end"]],
+    [source("namespaces: ['*a*']"), ["namespaces[0]: '*' may stand at one end"]],
+    [source("namespaces: ['**']"), ["namespaces[0]: '*' may stand at one end"]],
+    [source("requestPrincipals: ['*']"), ["requestPrincipals: not supported yet"]],
+    [source("ipBlocks: ['1.2.3.4']"), ["ipBlocks: not supported yet"]],
+    [source("notRemoteIpBlocks: ['1.2.3.4']"), ["notRemoteIpBlocks: not supported yet"]],
+    [source("serviceAccounts: [a]"), ["serviceAccounts: not supported yet"]],
+    [operation(""), ["operation: must have at least one field"]],
+    [operation("paths: [admin]"), ["paths[0]: is no path"]],
+    [
+      operation("paths: ['/a/{*}']"),
+      ["paths[0]: '*' may stand", "paths[0]: not supported yet: path templates"],
+    ],
+    [operation("paths: ['/a%2fb']"), ["paths[0]: is no path"]],
+    [operation("hosts: ['a.test:80']"), ["hosts[0]: hosts are compared without a port"]],
+    [operation("ports: ['0']"), ["ports[0]: must be a port"]],
+    [operation("ports: [65536]"), ["ports[0]: must be a port"]],
+    [
+      "{selector: {matchLabels: {}}, targetRefs: [{kind: Service, name: a}]}",
+      ["spec.targetRefs: selector and targetRefs exclude"],
+    ],
+    ["{targetRef: {kind: Service, name: a}}", ["spec.targetRef: not supported yet: write targetRefs"]],
+    ["{targetRefs: []}", ["spec.targetRefs: must be at least 1 item"]],
+    [
+      "{targetRefs: [{kind: GatewayClass, name: a}]}",
+      ["spec.targetRefs[0].kind: must be Service or Gateway"],
+    ],
+    [
+      "{targetRefs: [{kind: Gateway, name: a}]}",
+      [
+        "spec.targetRefs[0].group: must be the group of the kind: '' for Service, 'gateway.networking.k8s.io' for Gateway",
+      ],
+    ],
+    [
+      "{targetRefs: [{kind: Service, name: a, namespace: b}]}",
+      ["spec.targetRefs[0].namespace: a policy targets its own namespace"],
+    ],
+    [
+      "{targetRefs: [{kind: Service, name: a}, {kind: Service, name: a}]}",
+      ["spec.targetRefs[1].name: repeats"],
+    ],
+    ["{selector: {matchExpressions: []}}", ["spec.selector.matchExpressions: unknown field"]],
+  ])("%s", (spec, refusals) => {
+    expect(refusalsOf("security.istio.io/v1", "AuthorizationPolicy", spec)).toEqual(holding(refusals));
+  });
+});
+
+describe("PeerAuthentication", () => {
+  test.each([
+    ["{mtls: {mode: DISABLE}}", ["spec.mtls.mode: must be STRICT, PERMISSIVE or UNSET"]],
+    ["{portLevelMtls: {80: {mode: STRICT}}}", ["spec.portLevelMtls: not supported yet"]],
+  ])("%s", (spec, refusals) => {
+    expect(refusalsOf("security.istio.io/v1", "PeerAuthentication", spec)).toEqual(holding(refusals));
+  });
+});
+
+describe("TrafficPolicy", () => {
+  test.each([
+    ["{}", ["spec.targetRefs: is required"]],
+    ["{targetRefs: [{kind: Gateway, name: a}]}", ["spec.targetRefs[0].kind: must be Service"]],
+    [traffic("loadBalancer: {type: RoundRobin, choiceCount: 2}"), ["loadBalancer.choiceCount: goes with"]],
+    [traffic("loadBalancer: {choiceCount: 1}"), ["loadBalancer.choiceCount: must be at least 2"]],
+    [traffic("retry: {retryOn: [never]}"), ["retry.retryOn[0]: must be connect-failure or reset"]],
+    [traffic("retry: {backoff: {base: 2s, max: 1s}}"), ["retry.backoff.max: may not be shorter"]],
+    [traffic("retry: {backoff: {base: 0s}}"), ["retry.backoff.base: must be more than zero"]],
+    [traffic("retry: {budget: {percent: 101}}"), ["retry.budget.percent: must be at most 100"]],
+    [
+      traffic("circuitBreaker: {consecutiveFailures: 0}"),
+      ["circuitBreaker.consecutiveFailures: must be at least 1"],
+    ],
+    [traffic("panicThreshold: 101"), ["panicThreshold: must be at most 100"]],
+  ])("%s", (spec, refusals) => {
+    expect(refusalsOf("selvedge.dev/v1", "TrafficPolicy", spec)).toEqual(holding(refusals));
+  });
+});
+
+describe("RateLimitPolicy", () => {
+  test.each([
+    ["{targetRefs: [{kind: Service, name: a}], limits: []}", ["spec.limits: must be at least 1 item"]],
+    [limited("requests: 0"), ["spec.limits[0].requests: must be at least 1"]],
+    [limited("requests: 1, per: 0s"), ["spec.limits[0].per: must be more than zero"]],
+    [limited("requests: 1, key: [{type: Header}]"), ["spec.limits[0].key[0].name: goes with type: Header"]],
+    [
+      limited("requests: 1, key: [{type: Caller, name: a}]"),
+      ["spec.limits[0].key[0].name: goes with type: Header"],
+    ],
+    [limited("requests: 1, mode: Global"), ["spec.limits[0].mode: must be Local or Strict"]],
+  ])("%s", (spec, refusals) => {
+    expect(refusalsOf("selvedge.dev/v1", "RateLimitPolicy", spec)).toEqual(holding(refusals));
+  });
+});
