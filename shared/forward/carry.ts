@@ -87,7 +87,7 @@ async function safely(journey: Journey): Promise<Answer> {
 
 async function travel(journey: Journey): Promise<Answer> {
   const { mesh, request, reception, trail } = journey;
-  const entry = door.read(request);
+  const entry = door.read(request, reception.isFromOutside ? "outside" : "worker");
   if (entry.kind === "refusal") return entry;
   trail.path = entry.view.path;
   trail.hops = entry.hops;

@@ -24,6 +24,15 @@ export interface Entry {
   readonly hops: number;
 }
 
+/** What the door looks at: a `Request` is one. */
+export type RawRequest = Pick<Request, "method" | "url" | "headers">;
+
+/**
+ * Where a request comes from. A Worker names the host by the URL alone; a
+ * Host header there was copied from some other request and means nothing.
+ */
+export type Source = "outside" | "worker";
+
 /** Longest target: production refuses more before a Worker sees it. */
 const MAX_TARGET = 16_384;
 /** Names and values together; half of what production lets through. */
@@ -36,11 +45,12 @@ const MAX_HOPS = 8;
  * dot segments and backslashes before anybody looked at them, and take the
  * host after an `@`.
  */
-export function read(request: Request): Entry | Refusal {
+export function read(request: RawRequest, source: Source): Entry | Refusal {
   const { scheme, authority, target } = dissect(request.url);
   if (target.length > MAX_TARGET) return refuse("path.too_long", `At most ${MAX_TARGET} characters.`);
   const host = parseHost(authority, scheme);
-  if (host.kind === "reject" || !isSameHost(request, authority, scheme))
+  const isAmbiguous = source === "outside" && !isSameHost(request, authority, scheme);
+  if (host.kind === "reject" || isAmbiguous)
     return refuse("host.invalid", "Send one Host header with a host name and, if need be, a port.");
   const canonical = path.canonicalize(target);
   if (canonical.kind === "reject")
@@ -80,7 +90,7 @@ function dissect(url: string): { scheme: "http" | "https"; authority: string; ta
 }
 
 /** A Host header, where the platform shows one, must say what the URL says: a host such as `a/b` would be cut. */
-function isSameHost(request: Request, authority: string, scheme: "http" | "https"): boolean {
+function isSameHost(request: RawRequest, authority: string, scheme: "http" | "https"): boolean {
   const header = request.headers.get("host");
   if (header === null || header === authority) return true;
   const [named, called] = [parseHost(header, scheme), parseHost(authority, scheme)];

@@ -13,7 +13,7 @@ import type { TokenVerdict } from "../identity/token.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
-import { refresh } from "./sync.ts";
+import { lookAgain } from "./sync.ts";
 
 /** What is believed, and whom. */
 export interface Credentials {
@@ -68,18 +68,12 @@ function meshBearer(authorization: string | null, directory: DirectoryUnit | nul
   return domain !== null && domain === directory?.trustDomain ? token : null;
 }
 
-/**
- * Verifies a token. One that fails may be signed with a key that is younger
- * than our directory: it gets a second look after a sync, which a flood of
- * bad tokens can cause twice a second at most.
- */
+/** Verifies a token. One that fails may be signed with a key that is younger than our directory: it gets a second look. */
 async function verify(mesh: Mesh, token: string, audiences: readonly string[]): Promise<TokenVerdict> {
-  const { snapshot } = mesh.state;
   const verdict = await verifyNow(mesh, token, audiences);
-  const isOld = mesh.ports.now() >= snapshot.nextSyncAt;
-  if (verdict.kind === "ok" || verdict.code === "authn.token.expired" || !isOld) return verdict;
+  if (verdict.kind === "ok" || verdict.code === "authn.token.expired") return verdict;
   const before = directoryOf(mesh);
-  await refresh(mesh);
+  await lookAgain(mesh);
   return directoryOf(mesh) === before ? verdict : verifyNow(mesh, token, audiences);
 }
 

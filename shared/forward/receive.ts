@@ -102,7 +102,7 @@ async function decide(
   { caller }: Identity,
 ): Promise<Welcome | Refusal> {
   const { mesh, request, trail } = visit;
-  const entry = door.read(request);
+  const entry = door.read(request, "worker");
   if (entry.kind === "refusal") return entry;
   trail.path = entry.view.path;
   trail.hops = entry.hops;

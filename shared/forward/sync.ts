@@ -39,6 +39,8 @@ export interface Snapshot {
   nextSyncAt: Millis;
   /** Not before then may a name that the isolate never heard cause a sync: set after names that do not exist. */
   nextColdAt: Millis;
+  /** Not before then may a token that fails cause a sync. */
+  nextLookAt: Millis;
   /** Whether the last sync brought an answer. While it did not, requests do not wait for the next. */
   isAnswering: boolean;
   flight: Flight | null;
@@ -52,6 +54,7 @@ export function createSnapshot(): Snapshot {
     syncedAt: Number.NEGATIVE_INFINITY,
     nextSyncAt: Number.NEGATIVE_INFINITY,
     nextColdAt: Number.NEGATIVE_INFINITY,
+    nextLookAt: Number.NEGATIVE_INFINITY,
     isAnswering: true,
     flight: null,
     pending: new Set(),
@@ -74,13 +77,26 @@ export function prepare(mesh: Mesh, keys: readonly UnitKey[]): Promise<void> | n
 }
 
 /** Asks for changes now and waits for the answer, at most `STALE_WAIT_MS`. */
-export async function refresh(mesh: Mesh): Promise<void> {
+async function refresh(mesh: Mesh): Promise<void> {
   const { snapshot, meter } = mesh.state;
   const flight = depart(mesh, mesh.ports.now());
   if (await settlesWithin(mesh.ports, flight.done, STALE_WAIT_MS)) return;
   // Whoever comes next shall not wait as long: the flight says otherwise when it lands after all.
   snapshot.isAnswering = false;
   meter.host.staleCalls += 1;
+}
+
+/**
+ * Syncs because something in the view seems to be behind the world, at most
+ * once per `SYNC_EVERY_MS`: strangers can bring that about. The caller
+ * looks at the view again.
+ */
+export async function lookAgain(mesh: Mesh): Promise<void> {
+  const { snapshot } = mesh.state;
+  const now = mesh.ports.now();
+  if (now < snapshot.nextLookAt) return;
+  snapshot.nextLookAt = now + SYNC_EVERY_MS;
+  await refresh(mesh);
 }
 
 /** The snapshot is too old to decide by without asking. */

@@ -38,7 +38,8 @@ function receptionOf(mesh: Mesh, host: Host): Reception {
 }
 
 function carriedOn(request: Request, incoming: Request | null): Request {
-  request.headers.delete("x-selvedge-hops");
+  // The URL names the service; a Host copied from the incoming request does not.
+  for (const name of ["host", "x-selvedge-hops"]) request.headers.delete(name);
   if (incoming === null) return request;
   for (const name of CARRIED_ON) {
     const value = incoming.headers.get(name);
