@@ -34,7 +34,7 @@ import type {
 } from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
 import { invert, isSameContent, planApply, planRemove, planRestore, type Step } from "./registry-change.ts";
-import { compile, loadWorld, move, oversized, type Compiled } from "./registry-world.ts";
+import { compile, keepSmall, loadWorld, move, oversized, type Compiled } from "./registry-world.ts";
 import { KEPT_REVISIONS, REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
 import { answerSync } from "./registry-sync.ts";
 import { migrate } from "./schema.ts";
@@ -224,11 +224,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     if (publication.sequence <= this.#store.sequence(topic, service)) return;
     const current = this.#loadWorld();
     try {
-      const compiled = compile(current, this.#units, set(current));
-      for (const { path, message } of oversized(compiled)) {
-        compiled.delete(path);
-        console.error(`registry: ${path} ${message}; it stays as it was`);
-      }
+      const compiled = keepSmall(compile(current, this.#units, set(current)));
       this.ctx.storage.transactionSync(() => {
         this.#store.publish(topic, service, publication);
         this.#units.write(compiled);
@@ -248,16 +244,26 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   #compileAnewIfNeeded(): void {
     const compiler = `${COMPILER} ${this.env.SELVEDGE_TRUST_DOMAIN}`;
     if (this.#store.fact("compiler") === compiler) return;
+    try {
+      const compiled = keepSmall(this.#compileAll());
+      this.ctx.storage.transactionSync(() => {
+        this.#units.write(compiled);
+        this.#store.setFact("compiler", compiler);
+      });
+    } catch (error) {
+      // Hosts are better served by what the previous release compiled than by no registry; the next start tries again.
+      console.error("registry: could not compile what is stored", error);
+      this.#world = null;
+    }
+  }
+
+  #compileAll(): Compiled {
     const current = this.#loadWorld();
     const keys = new Set([DIRECTORY, ...this.#units.keys()]);
     for (const resource of this.#store.resources({})) {
       for (const key of affected(current, resource)) keys.add(key);
     }
-    const compiled = compile(current, this.#units, keys);
-    this.ctx.storage.transactionSync(() => {
-      this.#units.write(compiled);
-      this.#store.setFact("compiler", compiler);
-    });
+    return compile(current, this.#units, keys);
   }
 }
 

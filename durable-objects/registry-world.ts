@@ -68,6 +68,15 @@ export function oversized(compiled: Compiled): FieldProblem[] {
   return problems;
 }
 
+/** Leaves out the units that do not fit a row: where nobody can be told, what hosts have stays in force. */
+export function keepSmall(compiled: Compiled): Compiled {
+  for (const { path, message } of oversized(compiled)) {
+    compiled.delete(path);
+    console.error(`registry: ${path} ${message}; it stays as it was`);
+  }
+  return compiled;
+}
+
 /** The UTF-8 length. A UTF-16 unit takes at most three bytes, so most texts need no encoding to be known small. */
 function sizeOf(text: string): number {
   return text.length * 3 <= MAX_UNIT_BYTES ? text.length : new TextEncoder().encode(text).length;

@@ -189,6 +189,16 @@ describe("sync", () => {
   });
 });
 
+test("a release that cannot store what it compiles serves what the one before compiled", async () => {
+  const error = vi.spyOn(console, "error").mockReturnValue();
+  await apply([service("a")]);
+  const before = await sync({ wanted: [DIRECTORY, key("a")] });
+  await exec("UPDATE facts SET value = 'an older release' WHERE name = 'compiler'");
+  await exec("CREATE TRIGGER broken BEFORE INSERT ON facts BEGIN SELECT RAISE(ABORT, 'broken'); END");
+  expect(await sync({ wanted: [DIRECTORY, key("a")] })).toEqual(before);
+  expect(error).toHaveBeenCalledWith("registry: could not compile what is stored", expect.any(Error));
+});
+
 describe("publications", () => {
   test("registered endpoints are served, and an older or equal sequence is ignored", async () => {
     await apply([service("a")]);
