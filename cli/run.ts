@@ -65,8 +65,8 @@ function createProgram(io: Io): Command {
 
 /** The local runtime is large, and other commands start without it: it is loaded when it may be meant. */
 async function addDev(program: Command, args: readonly string[]): Promise<void> {
-  const first = args.find((arg) => !arg.startsWith("-"));
-  if (program.commands.some((command) => command.name() === first)) return;
+  const isOther = program.commands.some((command) => args.includes(command.name()));
+  if (isOther && !args.includes("dev")) return;
   const { addDevCommand } = await import("./dev/dev.ts");
   addDevCommand(program);
 }
