@@ -4,9 +4,9 @@
  * @module
  */
 import { build } from "esbuild";
-import { StartError } from "./start-error.ts";
+import { EXIT, Failure } from "../failure.ts";
 
-/** Bundles the module at `main` into the file `outfile`. Throws a `StartError` with esbuild's findings. */
+/** Bundles the module at `main` into the file `outfile`. Throws a `Failure` with esbuild's findings. */
 export async function bundleWorker(main: string, outfile: string): Promise<void> {
   try {
     await build({
@@ -25,6 +25,6 @@ export async function bundleWorker(main: string, outfile: string): Promise<void>
     });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new StartError(`cannot bundle ${main}: ${detail}`, { cause });
+    throw new Failure(EXIT.failure, [`cannot bundle ${main}: ${detail}`], { cause });
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { StartError } from "./start-error.ts";
+import { cannotStart } from "./cannot-start.ts";
 import type { ServiceTarget, WorkerConfig } from "./worker-config.ts";
 
 /** A Worker with the path of its bundle, relative to the configuration file. */
@@ -82,7 +82,7 @@ function bindings(config: WorkerConfig, names: ReadonlySet<string>): string[] {
   });
   const objects = Object.entries(config.objectBindings).map(([name, className]) => {
     if (!config.objectClasses.some((known) => known.className === className)) {
-      throw new StartError(
+      throw cannotStart(
         `${config.name}: durable_objects binding ${name}: no migration creates the class ${className}`,
       );
     }
@@ -94,7 +94,7 @@ function bindings(config: WorkerConfig, names: ReadonlySet<string>): string[] {
 function designator(target: ServiceTarget, names: ReadonlySet<string>, user: string): string {
   const { service, entrypoint, props } = target;
   if (!names.has(service)) {
-    throw new StartError(
+    throw cannotStart(
       `${user} names the Worker "${service}", which is not among those started: ${[...names].join(", ")}`,
     );
   }

@@ -15,7 +15,8 @@ import { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { bundleWorker } from "./bundle.ts";
 import { type BundledWorker, runtimeConfig, type RuntimeSocket } from "./runtime-config.ts";
-import { StartError } from "./start-error.ts";
+import type { Failure } from "../failure.ts";
+import { cannotStart } from "./cannot-start.ts";
 import { readWorkerConfig, type ServiceTarget, type WorkerSource } from "./worker-config.ts";
 
 export interface RuntimeOptions {
@@ -58,12 +59,14 @@ const STOP_LIMIT_MS = 5000;
 
 const MAIN_SOCKET = "main";
 
-/** Starts workerd and resolves when it listens. Rejects with a `StartError` that says what to change. */
+/** Starts workerd and resolves when it listens. Rejects with a `Failure` that says what to change. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const host = options.host ?? "127.0.0.1";
   const configPath = await writeConfig(options, host);
   const child = spawn(workerdPath(), ["serve", configPath, "--control-fd=3"], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
+    // A group of its own: Ctrl-C on a terminal is for this process, which then stops the runtime in order.
+    detached: true,
   });
   // Whatever ends this process, the runtime must not stay behind with the port.
   const killWithParent = () => child.kill("SIGKILL");
@@ -98,7 +101,8 @@ async function writeConfig(options: RuntimeOptions, host: string): Promise<strin
   const directory = join(resolve(options.stateDir), "runtime");
   const objectsDir = join(resolve(options.stateDir), "objects");
   mkdirSync(directory, { recursive: true });
-  mkdirSync(objectsDir, { recursive: true });
+  // Among the objects are private keys.
+  mkdirSync(objectsDir, { recursive: true, mode: 0o700 });
   const configs = options.workers.map(readWorkerConfig);
   const workers: BundledWorker[] = configs.map((config) => ({ config, bundle: `${config.name}.js` }));
   const sockets: RuntimeSocket[] = [
@@ -125,7 +129,7 @@ function workerdPath(): string {
   const workerd: unknown = createRequire(import.meta.url)("workerd");
   const path = typeof workerd === "object" && workerd !== null && "default" in workerd ? workerd.default : "";
   if (typeof path !== "string" || path === "") {
-    throw new StartError("the package workerd is not installed: run npm install");
+    throw cannotStart("the package workerd is not installed: run npm install");
   }
   return path;
 }
@@ -193,12 +197,12 @@ function isListenMessage(message: unknown): message is { socket: string; port: n
   );
 }
 
-function explain(printed: readonly string[], address: string): StartError {
+function explain(printed: readonly string[], address: string): Failure {
   const said = printed.join("\n");
   if (said.includes("Address already in use")) {
-    return new StartError(`${address} is taken: stop what listens there, or choose another port`);
+    return cannotStart(`${address} is taken: stop what listens there, or choose another port`);
   }
-  return new StartError(`workerd did not start:\n${said || "it printed nothing"}`);
+  return cannotStart(`workerd did not start:\n${said || "it printed nothing"}`);
 }
 
 async function stop(child: ChildProcess, exited: Promise<number>): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { existsSync } from "node:fs";
 import { type Unstable_Config, unstable_readConfig } from "wrangler";
-import { StartError } from "./start-error.ts";
+import { cannotStart } from "./cannot-start.ts";
 
 /** A Worker, one of its entrypoints, and the `ctx.props` that its callers come with. */
 export interface ServiceTarget {
@@ -46,10 +46,10 @@ export interface WorkerConfig {
   readonly objectClasses: readonly DurableObjectClass[];
 }
 
-/** Reads one `wrangler.toml`. Throws a `StartError` when it asks for something that the local runtime lacks. */
+/** Reads one `wrangler.toml`. Throws a `Failure` when it asks for something that the local runtime lacks. */
 export function readWorkerConfig(source: WorkerSource): WorkerConfig {
   const { configPath } = source;
-  if (!existsSync(configPath)) throw new StartError(`there is no file ${configPath}`);
+  if (!existsSync(configPath)) throw cannotStart(`there is no file ${configPath}`);
   const config = unstable_readConfig({ config: configPath });
   refuseUnknown(config, configPath);
   return {
@@ -65,7 +65,7 @@ export function readWorkerConfig(source: WorkerSource): WorkerConfig {
 }
 
 function required(value: string | undefined, key: string, configPath: string): string {
-  if (value === undefined) throw new StartError(`${configPath} has no ${key}`);
+  if (value === undefined) throw cannotStart(`${configPath} has no ${key}`);
   return value;
 }
 
@@ -80,7 +80,7 @@ function servicesOf(config: Unstable_Config): Record<string, ServiceTarget> {
 function objectBindingsOf(config: Unstable_Config, configPath: string): Record<string, string> {
   const entries = config.durable_objects.bindings.map(({ name, class_name, script_name }) => {
     if (script_name !== undefined && script_name !== config.name) {
-      throw new StartError(
+      throw cannotStart(
         `${configPath}: durable_objects binding ${name}: objects of another Worker (script_name) are not ` +
           "supported locally; use a service binding to that Worker",
       );
@@ -95,7 +95,7 @@ function objectClassesOf(config: Unstable_Config, configPath: string): DurableOb
   const classes = new Map<string, boolean>();
   for (const migration of config.migrations) {
     if (migration.renamed_classes !== undefined || migration.deleted_classes !== undefined) {
-      throw new StartError(
+      throw cannotStart(
         `${configPath}: migration ${migration.tag}: renamed_classes and deleted_classes are not supported locally`,
       );
     }
@@ -121,7 +121,7 @@ function refuseUnknown(config: Unstable_Config, configPath: string): void {
     .filter(([key, value]) => !KNOWN_KEYS.has(key) && !isEmpty(value))
     .map(([key]) => key);
   if (unknown.length > 0) {
-    throw new StartError(`${configPath}: not supported by the local runtime: ${unknown.join(", ")}`);
+    throw cannotStart(`${configPath}: not supported by the local runtime: ${unknown.join(", ")}`);
   }
 }
 

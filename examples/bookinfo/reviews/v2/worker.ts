@@ -1,0 +1,12 @@
+import { mesh } from "selvedge/worker";
+import { serveReviews } from "../reviews.ts";
+
+export default mesh(
+  {
+    fetch: (request, _env, ctx) =>
+      serveReviews({ name: "reviews-v2", starColor: "black" }, request, (url, init) =>
+        ctx.mesh.fetch(url, init),
+      ),
+  },
+  { workload: "bookinfo/reviews-v2" },
+);
