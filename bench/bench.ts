@@ -28,6 +28,13 @@ const QUICK: Options = { rounds: 2, requestsPerRound: 1000, latencyRequests: 200
 /** Enough to keep the runtime's one thread busy, not enough to queue. */
 const CONNECTIONS = 8;
 
+/** The pairs that are compared, and the goal of each. */
+const COMPARED = [
+  { name: "edge / bare", of: "edge", to: "bare", goal: 1.15 },
+  { name: "library / bare binding", of: "library", to: "bare binding", goal: 1.25 },
+  { name: "many services / ten services", of: "many services", to: "ten services", goal: 1.05 },
+] as const;
+
 interface Figures {
   readonly cpuUsPerRequest: number;
   readonly p50Ms: number;
@@ -81,13 +88,6 @@ async function cpuPerRequest({ pid, target }: Scenario, options: Options): Promi
   const { requests } = await load(target, options.requestsPerRound, CONNECTIONS);
   return ((cpuMs(pid) - before) / requests) * 1000;
 }
-
-/** The pairs that are compared, and the goal of each. */
-const COMPARED = [
-  { name: "edge / bare", of: "edge", to: "bare", goal: 1.15 },
-  { name: "library / bare binding", of: "library", to: "bare binding", goal: 1.25 },
-  { name: "many services / ten services", of: "many services", to: "ten services", goal: 1.05 },
-] as const;
 
 /** The median over rounds of each round's ratio: both sides of a ratio ran within seconds of each other. */
 function ratiosOf(
