@@ -36,6 +36,10 @@ function limited(limit: string): string {
   return `{targetRefs: [{kind: Service, name: a}], limits: [{${limit}}]}`;
 }
 
+function operation(text: string): string {
+  return `{rules: [{to: [{operation: {${text}}}]}]}`;
+}
+
 describe("Service", () => {
   test.each([
     ["{ports: [{port: 80}, {port: 80, name: a}]}", ["spec.ports[1].port: repeats item [0]"]],
@@ -237,9 +241,6 @@ describe("HTTPRoute", () => {
 });
 
 describe("AuthorizationPolicy", () => {
-  function operation(text: string): string {
-    return `{rules: [{to: [{operation: {${text}}}]}]}`;
-  }
   test.each([
     ["{action: AUDIT}", ["spec.action: must be ALLOW or DENY; AUDIT and CUSTOM are not supported yet"]],
     ["{action: CUSTOM, provider: {name: a}}", ["spec.action: must be", "spec.provider: not supported yet"]],
