@@ -11,7 +11,7 @@ async function start(options: Partial<RuntimeOptions>): Promise<Runtime> {
   const runtime = await startRuntime({
     workers: [FRONT, BACK],
     main: "front",
-    stateDir: stateDir(onTestFinished),
+    stateDir: stateDir(),
     ...options,
   });
   onTestFinished(() => runtime.stop());
@@ -63,7 +63,7 @@ test("adds service bindings", async () => {
 });
 
 test("keeps objects on disk over a crash", async () => {
-  const directory = stateDir(onTestFinished);
+  const directory = stateDir();
   const first = await start({ stateDir: directory });
   await (await fetch(first.url)).text();
   first.kill();
