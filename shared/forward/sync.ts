@@ -151,6 +151,7 @@ async function fly(mesh: Mesh, wanted: readonly UnitKey[], startedAt: Millis): P
     meter.host.syncs += 1;
     snapshot.isAnswering = true;
     land(mesh, base, answer, startedAt);
+    if (wanted.some((key) => snapshot.view.missing.has(key))) snapshot.nextColdAt = startedAt + SYNC_EVERY_MS;
   } catch (error) {
     // Fail static: what is known keeps serving, and the next sync is due in half a second.
     meter.host.failedSyncs += 1;
@@ -171,5 +172,4 @@ function land(mesh: Mesh, base: View, answer: SyncAnswer, startedAt: Millis): vo
   }
   snapshot.view = swap.view;
   snapshot.syncedAt = Math.max(snapshot.syncedAt, startedAt);
-  if (answer.missing.length > 0) snapshot.nextColdAt = startedAt + SYNC_EVERY_MS;
 }

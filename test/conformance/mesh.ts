@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startRuntime } from "../../cli/dev/runtime.ts";
 import type { Runtime } from "../../cli/dev/runtime.ts";
+import type { WorkerSource } from "../../cli/dev/worker-config.ts";
 import { ask } from "./http.ts";
-import type { Ask, Reply } from "./http.ts";
+import type { Reply } from "./http.ts";
 
 const ADMIN_TOKEN = "conformance";
 
@@ -17,6 +18,8 @@ export interface TestMesh {
   /** A token for a workload, `namespace/name`. */
   token(workload: string): Promise<string>;
   admin(method: string, path: string, body?: unknown): Promise<Reply>;
+  /** Puts the registry out of reach of every host, or back. */
+  cutRegistry(isDown: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -27,7 +30,11 @@ export async function startMesh(output: (line: string) => void = () => undefined
     workers: [meshWorker(), { configPath: local("workers/caller") }, { configPath: local("workers/callee") }],
     main: "selvedge",
     stateDir,
-    sockets: { caller: { service: "caller" }, callee: { service: "callee" } },
+    sockets: {
+      caller: { service: "caller" },
+      callee: { service: "callee" },
+      switch: { service: "selvedge", entrypoint: "Switch" },
+    },
     output,
   });
   const admin = (method: string, path: string, body?: unknown): Promise<Reply> =>
@@ -48,6 +55,9 @@ export async function startMesh(output: (line: string) => void = () => undefined
       if (reply.status >= 300) throw new Error(`token: ${reply.status} ${reply.body}`);
       return String(JSON.parse(reply.body).token);
     },
+    cutRegistry: async (isDown) => {
+      await ask(runtime.socket("switch").port, isDown ? "/down" : "/up", {});
+    },
     stop: async () => {
       await runtime.stop();
       rmSync(stateDir, { recursive: true, force: true });
@@ -55,13 +65,10 @@ export async function startMesh(output: (line: string) => void = () => undefined
   };
 }
 
-function meshWorker(): {
-  configPath: string;
-  vars: Record<string, string>;
-  services: WorkerSource["services"] & object;
-} {
+function meshWorker(): WorkerSource {
   return {
     configPath: fileURLToPath(new URL("../../wrangler.toml", import.meta.url)),
+    main: fileURLToPath(new URL("workers/mesh/main.ts", import.meta.url)),
     vars: {
       SELVEDGE_TRUST_DOMAIN: "selvedge.test",
       SELVEDGE_MESH_DOMAIN: "mesh.test",
@@ -76,5 +83,3 @@ function meshWorker(): {
 function local(path: string): string {
   return fileURLToPath(new URL(`${path}/wrangler.toml`, import.meta.url));
 }
-
-export type { Ask, Reply };
