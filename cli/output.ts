@@ -40,9 +40,11 @@ export function renderTable(head: readonly string[], rows: readonly (readonly st
     .join("");
 }
 
-/** A value for programs. */
+/** A value for programs. YAML is quoted for readers of YAML 1.1 too, kubectl's: `on` stays a text there. */
 export function renderData(format: "json" | "yaml", value: unknown): string {
-  return format === "json" ? `${JSON.stringify(value, null, 2)}\n` : stringify(value, { lineWidth: 0 });
+  return format === "json"
+    ? `${JSON.stringify(value, null, 2)}\n`
+    : stringify(value, { lineWidth: 0, version: "1.1" });
 }
 
 /** `httproute.gateway.networking.k8s.io/reviews`, as kubectl names what it changed. */

@@ -16,6 +16,7 @@ import { addStatus } from "./commands/status.ts";
 import { addToken } from "./commands/token.ts";
 import { addTopology } from "./commands/topology.ts";
 import { addVersion } from "./commands/version.ts";
+import { VERSION } from "../shared/wire/version.ts";
 import { EXIT, Failure, type ExitCode } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { paint, plain } from "./output.ts";
@@ -51,6 +52,7 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
 function createProgram(io: Io): Command {
   const program = new Command("selvedge")
     .description("Operates a Selvedge mesh.")
+    .version(VERSION, "--version", "print the release of this command")
     .option("--server <url>", `the mesh's admin API (SELVEDGE_SERVER, else ${DEFAULT_SERVER})`)
     .option("--token <token>", "the admin token (SELVEDGE_ADMIN_TOKEN, else .selvedge/admin-token)")
     .option("--request-timeout <duration>", "how long to wait for an answer (30s)")

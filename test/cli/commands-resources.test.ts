@@ -82,7 +82,7 @@ describe("get", () => {
       "yaml",
     ]);
     expect(ran.out).toBe(
-      `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  uid: u\n  generation: 2\n  creationTimestamp: ${CREATED}\nspec: {}\n`,
+      `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  uid: u\n  generation: 2\n  creationTimestamp: "${CREATED}"\nspec: {}\n`,
     );
   });
 

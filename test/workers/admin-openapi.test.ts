@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import page from "../../docs/admin-api.md?raw";
 import { PUBLIC_PATHS } from "../../workers/admin/guards.ts";
 import { ask } from "./admin-kit.ts";
 
@@ -60,6 +61,11 @@ test("the document describes every operation", () => {
     "PUT /api/v1/services/{namespace}/{name}/endpoints/{id}",
   ]);
   expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
+});
+
+test("the page on the admin API has every operation", () => {
+  const described = [...page.matchAll(/^\| `([A-Z]+ \/\S*)` \|/gm)].map(([, name]) => name);
+  expect(described.sort()).toEqual(operations.map(({ name }) => name).sort());
 });
 
 test("the document says of exactly the public operations that they need no token", () => {
