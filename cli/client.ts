@@ -47,11 +47,13 @@ async function exchange(
   const headers = new Headers({ accept: "application/json" });
   if (settings.token !== null) headers.set("authorization", `Bearer ${settings.token}`);
   if (call.body !== undefined) headers.set("content-type", "application/json");
+  const url = address(settings, call);
+  const body = call.body === undefined ? null : JSON.stringify(call.body);
   try {
-    const response = await fetch(address(settings, call), {
+    const response = await fetch(url, {
       method: call.method ?? "GET",
       headers,
-      body: call.body === undefined ? null : JSON.stringify(call.body),
+      body,
       // A redirect would take the token to another place.
       redirect: "manual",
       signal: AbortSignal.timeout(settings.timeoutMs),

@@ -59,10 +59,10 @@ export function parseText(
     errors.push(...found);
     if (found.length > 0) continue;
     try {
-      const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+      const value: unknown = JSON.parse(JSON.stringify(document.toJS({ maxAliasCount: MAX_ALIASES })));
       if (value !== null) documents.push(value);
     } catch (error) {
-      // The library refuses too many aliases, and V8 too deep a nesting, by throwing.
+      // What is no JSON throws: too many aliases, one within its own anchor, too deep a nesting.
       errors.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }

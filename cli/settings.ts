@@ -36,7 +36,7 @@ export function resolveSettings(options: GlobalOptions, io: Io): Settings {
   const token = options.token ?? nonEmpty(io.env["SELVEDGE_ADMIN_TOKEN"]) ?? findToken(io.cwd);
   return {
     server: parseServer(options.server ?? nonEmpty(io.env["SELVEDGE_SERVER"]) ?? DEFAULT_SERVER),
-    token,
+    token: token === null ? null : checkToken(token.trim()),
     timeoutMs: parseDuration(options.requestTimeout ?? DEFAULT_TIMEOUT, "--request-timeout"),
   };
 }
@@ -61,9 +61,14 @@ function parseServer(text: string): string {
   return url.origin;
 }
 
+function checkToken(token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new Failure(EXIT.refused, ["The admin token is empty, or has blanks or letters that no token has."]);
+}
+
 function findToken(folder: string): string | null {
   try {
-    return readFileSync(join(folder, ".selvedge", "admin-token"), "utf8").trim();
+    return readFileSync(join(folder, ".selvedge", "admin-token"), "utf8");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code !== "ENOENT" && code !== "ENOTDIR") throw unreadable(folder, error);

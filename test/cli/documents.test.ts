@@ -31,6 +31,7 @@ describe("a text", () => {
     ["a tab for indentation", "a:\n\tb: 1\n", /^f\.yaml:2:1: /],
     ["an alias of nothing", "a: *x\n", /^f\.yaml.*x/],
     ["an unknown anchor in a second document", "a: 1\n---\nb: [\n", /^f\.yaml:4:1: /],
+    ["an alias within its own anchor", "a: &x [*x]\n", /^f\.yaml: .*circular/],
     ["a bomb of aliases", bomb(), /^f\.yaml: .*alias/],
   ])("with %s is told by its place", (_, text, message) => {
     const { errors } = parseText("f.yaml", text);

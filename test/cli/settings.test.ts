@@ -48,6 +48,14 @@ describe("the token", () => {
   });
 });
 
+test("a token may end in a line feed, as files and shells have it", () => {
+  expect(resolveSettings({ token: "t\n" }, QUIET).token).toBe("t");
+});
+
+test.each(["", " ", "a b", "a\nb", "tøken"])("%j is no token", (token) => {
+  expect(() => resolveSettings({ token }, QUIET)).toThrow("The admin token is empty, or has blanks");
+});
+
 test.each([
   ["http://127.0.0.1:8787", "t", false],
   ["http://127.8.8.8", "t", false],
