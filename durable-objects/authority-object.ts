@@ -79,7 +79,7 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
    */
   async rotate(): Promise<readonly VerificationKey[]> {
     await this.#start();
-    this.#store.want(Date.now());
+    this.#store.want();
     await this.#rearm();
     await this.#advance();
     await this.#arm();

@@ -18,8 +18,8 @@ export const AUTHORITY_MIGRATIONS: readonly string[] = [
      serial INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, kid TEXT NOT NULL, subject TEXT NOT NULL,
      audience TEXT NOT NULL, issued_at INTEGER NOT NULL, expires_at INTEGER NOT NULL);
    CREATE INDEX issued_by_end ON issued (expires_at);
-   CREATE TABLE publication (sequence INTEGER NOT NULL, published INTEGER NOT NULL, wanted_at INTEGER);
-   INSERT INTO publication VALUES (0, 0, NULL)`,
+   CREATE TABLE publication (sequence INTEGER NOT NULL, published INTEGER NOT NULL, is_wanted INTEGER NOT NULL);
+   INSERT INTO publication VALUES (0, 0, 0)`,
 ];
 
 /** How long it is known that a token was issued, after it has expired: a day to find out that it should not have been. */
@@ -68,8 +68,8 @@ export class AuthorityStore {
   }
 
   ring(): Ring {
-    const [row] = this.#sql.exec<{ wanted_at: number | null }>("SELECT wanted_at FROM publication");
-    return { keys: this.#keyRows().map(readRingKey), wantedAt: row?.wanted_at ?? null };
+    const [row] = this.#sql.exec<{ is_wanted: number }>("SELECT is_wanted FROM publication");
+    return { keys: this.#keyRows().map(readRingKey), isWanted: row?.is_wanted === 1 };
   }
 
   /** The public keys: current, next, then the previous ones, youngest first. */
@@ -98,13 +98,13 @@ export class AuthorityStore {
     this.#sql.exec("UPDATE keys SET state = 'previous', retired_at = ? WHERE state = 'current'", now);
     this.#sql.exec("UPDATE keys SET state = 'current', signs_since = ? WHERE state = 'next'", now);
     this.#addNext(fresh, now);
-    this.#sql.exec("UPDATE publication SET wanted_at = NULL");
+    this.#sql.exec("UPDATE publication SET is_wanted = 0");
     this.#advanceSequence(now);
   }
 
-  /** Notes that a rotation is asked for, unless one is already. */
-  want(now: Millis): void {
-    this.#sql.exec("UPDATE publication SET wanted_at = ? WHERE wanted_at IS NULL", now);
+  /** Notes that a rotation is asked for. */
+  want(): void {
+    this.#sql.exec("UPDATE publication SET is_wanted = 1");
   }
 
   /** Forgets previous keys that can have signed nothing valid, and old lines of the audit. */

@@ -33,8 +33,8 @@ export interface RingKey {
 
 export interface Ring {
   readonly keys: readonly RingKey[];
-  /** When a person asked for a rotation that has not happened yet. */
-  readonly wantedAt: Millis | null;
+  /** A rotation was asked for and has not happened yet. */
+  readonly isWanted: boolean;
 }
 
 /**
@@ -42,11 +42,12 @@ export interface Ring {
  * not have it. A rotation that is asked for waits as well: a key that hosts do
  * not know yet would fail calls, and until they know it nothing is gained.
  */
-export function rotationDueAt({ keys, wantedAt }: Ring): Millis | null {
+export function rotationDueAt({ keys, isWanted }: Ring): Millis | null {
   const publishedAt = keys.find(({ state }) => state === "next")?.publishedAt ?? null;
   const signsSince = keys.find(({ state }) => state === "current")?.signsSince ?? null;
   if (publishedAt === null || signsSince === null) return null;
-  return Math.max(publishedAt + PUBLISHED_FIRST_MS, wantedAt ?? signsSince + ROTATE_EVERY_MS);
+  const earliest = publishedAt + PUBLISHED_FIRST_MS;
+  return isWanted ? earliest : Math.max(earliest, signsSince + ROTATE_EVERY_MS);
 }
 
 /** When a key may be forgotten; `null` while it is not a previous one. */

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { VerificationKey } from "../../shared/engine/snapshot.ts";
 import { spiffeId } from "../../shared/identity/spiffe.ts";
@@ -154,7 +155,9 @@ test("a refused request leaves no trace", async () => {
 });
 
 test("fifty first callers share the first keys, and no id repeats", async () => {
-  const outcomes = await Promise.all(Array.from({ length: 50 }, () => authority().issue(REQUEST)));
+  const outcomes = await runInDurableObject(stub(), (instance) =>
+    Promise.all(Array.from({ length: 50 }, () => instance.issue(REQUEST))),
+  );
   const tokens = outcomes.map((outcome) => (outcome.ok ? outcome.value : { token: "", id: "" }));
   expect(new Set(tokens.map(({ id }) => id)).size).toBe(50);
   expect(await Promise.all(tokens.map(({ token }) => verdict(token)))).toEqual(tokens.map(() => "ok"));
@@ -197,6 +200,7 @@ test("after a rotation the old token and a new one verify, until the old key is 
   const young = await issue();
   expect(await rows("SELECT kid FROM issued")).toEqual([{ kid: first }, { kid: second }]);
   expect([await verdict(old.token), await verdict(young.token)]).toEqual(["ok", "ok"]);
+  expect(await alarmAt()).toBe(Date.now() + KEPT);
 
   pass(KEPT - 1);
   await alarm();
@@ -205,6 +209,20 @@ test("after a rotation the old token and a new one verify, until the old key is 
   await alarm();
   expect(kids(await told())).toEqual([second, third]);
   expect(await verdict(old.token)).toBe("authn.token.expired");
+
+  // Publishing the remaining keys anew has not made the next one any younger.
+  expect(kids(await authority().rotate())[0]).toBe(third);
+});
+
+test("an instance that has signed before signs with the new key after a rotation", async () => {
+  const [current, next] = kids(await authority().keys());
+  const before = await authority().issue(REQUEST);
+  pass(MINUTE);
+  await authority().rotate();
+  const after = await authority().issue(REQUEST);
+  const tokens = [before, after].map((outcome) => (outcome.ok ? outcome.value.token : ""));
+  expect(tokens.map((token) => decodeProtectedHeader(token).kid)).toEqual([current, next]);
+  expect(await Promise.all(tokens.map(verdict))).toEqual(["ok", "ok"]);
 });
 
 test("rotations in a row keep every key whose tokens may still be valid", async () => {
@@ -237,7 +255,9 @@ test("a rotation asked for too early waits until the next key is known for a min
 test("fifty at once rotate once", async () => {
   const before = kids(await authority().keys());
   pass(MINUTE);
-  await Promise.all(Array.from({ length: 50 }, () => authority().rotate()));
+  await runInDurableObject(stub(), (instance) =>
+    Promise.all(Array.from({ length: 50 }, () => instance.rotate())),
+  );
   const after = kids(await authority().keys());
   expect(after).toHaveLength(3);
   expect([after[0], after[2]]).toEqual([before[1], before[0]]);

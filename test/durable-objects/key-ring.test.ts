@@ -12,15 +12,14 @@ function next(publishedAt: number | null): RingKey {
 }
 
 test.each([
-  ["a day after the current key began", [current, next(2000)], null, 1000 + DAY],
-  ["a minute after a late publication", [current, next(DAY + 5000)], null, DAY + 5000 + MINUTE],
-  ["at once when asked for", [current, next(2000)], 90_000, 90_000],
-  ["a minute after publication, though asked for", [current, next(2000)], 3000, 2000 + MINUTE],
-  ["never while the next key is not published", [current, next(null)], 3000, null],
-  ["never without keys", [], 3000, null],
-  ["as without previous keys", [previous, current, next(2000)], null, 1000 + DAY],
-])("the next key takes over %s", (_name, keys, wantedAt, dueAt) => {
-  expect(rotationDueAt({ keys, wantedAt })).toBe(dueAt);
+  ["a day after the current key began", [current, next(2000)], false, 1000 + DAY],
+  ["a minute after a late publication", [current, next(DAY + 5000)], false, DAY + 5000 + MINUTE],
+  ["a minute after its publication when asked for", [current, next(2000)], true, 2000 + MINUTE],
+  ["never while the next key is not published", [current, next(null)], true, null],
+  ["never without keys", [], true, null],
+  ["as without previous keys", [previous, current, next(2000)], false, 1000 + DAY],
+])("the next key takes over %s", (_name, keys, isWanted, dueAt) => {
+  expect(rotationDueAt({ keys, isWanted })).toBe(dueAt);
 });
 
 test.each([
