@@ -24,7 +24,7 @@ export function affected(world: World, resource: Resource | ResourceRef): Readon
     case "Service":
       return new Set([...serviceUnits(world, namespace, name), ...namingUnits(world, qualified)]);
     case "Endpoint":
-      return new Set([workloadKey(qualified), ...memberUnits(space, namespace, space.declared.get(name))]);
+      return new Set(memberUnits(space, namespace, space.declared.get(name)));
     case "Gateway":
       return new Set([DIRECTORY, ...gatewayUnits(world, namespace, name)]);
     case "HTTPRoute":

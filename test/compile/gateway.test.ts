@@ -61,6 +61,10 @@ test("the directory has the trust domain, the keys and every listener", () => {
   });
 });
 
+function namespace(labels: string): string {
+  return `{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {${labels}}}}`;
+}
+
 describe("a route attaches", () => {
   const two = gateway(
     "web",
@@ -101,8 +105,6 @@ describe("a route attaches", () => {
   });
 
   const allow = (allowed: string) => gateway("web", listener("a", `allowedRoutes: {${allowed}}`), "edge");
-  const namespace = (labels: string) =>
-    `{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {${labels}}}}`;
   const team = "namespaces: {from: Selector, selector: {matchLabels: {team: web}}}";
   test.each([
     ["from its own namespace by default", [allow("")], []],
@@ -144,12 +146,15 @@ describe("a route attaches", () => {
   });
 });
 
-describe("a virtual host", () => {
-  const backend = (name: string, namespace = "shop") =>
-    `{apiVersion: v1, kind: Service, metadata: {name: ${name}, namespace: ${namespace}}, spec: {ports: [{port: 80}]}}`;
-  const to = (name: string, hostnames: string, rules: string) =>
-    `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: ${name}}, spec: {parentRefs: [{name: web}], hostnames: [${hostnames}], rules: [${rules}]}}`;
+function backend(name: string, namespace = "shop"): string {
+  return `{apiVersion: v1, kind: Service, metadata: {name: ${name}, namespace: ${namespace}}, spec: {ports: [{port: 80}]}}`;
+}
 
+function to(name: string, hostnames: string, rules: string): string {
+  return `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: ${name}}, spec: {parentRefs: [{name: web}], hostnames: [${hostnames}], rules: [${rules}]}}`;
+}
+
+describe("a virtual host", () => {
   test("has the routes of every host name that covers it, the narrowest first", () => {
     const world = meshOf(
       gateway("web", listener("http")),

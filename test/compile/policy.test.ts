@@ -97,14 +97,15 @@ test("an AuthorizationPolicy is compiled field by field", () => {
   });
 });
 
+/** Names of the policies whose rules are pooled for each endpoint, DENY and ALLOW. */
+function rulesOf(unit: Unit | null): unknown {
+  return inboundOf(unit).map((inbound) => ({
+    deny: inbound?.authorization.deny.map(({ policy }) => policy),
+    allow: inbound?.authorization.allow?.map(({ policy }) => policy) ?? null,
+  }));
+}
+
 describe("which AuthorizationPolicies protect whom", () => {
-  /** Names of the policies whose rules are pooled for each endpoint, DENY and ALLOW. */
-  function rulesOf(unit: Unit | null): unknown {
-    return inboundOf(unit).map((inbound) => ({
-      deny: inbound?.authorization.deny.map(({ policy }) => policy),
-      allow: inbound?.authorization.allow?.map(({ policy }) => policy) ?? null,
-    }));
-  }
   const none = { deny: [], allow: null };
   const p = { deny: ["shop/p"], allow: null };
   const target = "targetRefs: [{kind: Service, name: web-v2}]";
@@ -215,11 +216,12 @@ test("equal policies of a service's endpoints are held once", () => {
   });
 });
 
+function peer(name: string, mode: string, place = "shop", selector = ""): string {
+  const spec = `{mtls: {mode: ${mode}}${selector === "" ? "" : `, selector: {matchLabels: {${selector}}}`}}`;
+  return `{apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: ${name}, namespace: ${place}}, spec: ${spec}}`;
+}
+
 describe("PeerAuthentication", () => {
-  function peer(name: string, mode: string, place = "shop", selector = ""): string {
-    const spec = `{mtls: {mode: ${mode}}${selector === "" ? "" : `, selector: {matchLabels: {${selector}}}`}}`;
-    return `{apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: ${name}, namespace: ${place}}, spec: ${spec}}`;
-  }
   test.each([
     ["nothing said", [], ["strict", "strict"]],
     ["the mesh", [peer("a", "PERMISSIVE", "selvedge-system")], ["permissive", "permissive"]],

@@ -115,18 +115,19 @@ test("a rule is compiled field by field", () => {
   });
 });
 
-describe("precedence", () => {
-  /** The rule that each entry belongs to, as `route.rule`, in the order in which they win. */
-  function orderOf(...routes: readonly string[]): string[] {
-    const { entries, actions } = onlySet(meshWith(...routes));
-    return entries.map(
-      ({ action }) => `${actions[action]?.route.replace("shop/", "")}.${actions[action]?.rule}`,
-    );
-  }
-  function named(name: string, matches: string): string {
-    return `{name: ${name}, matches: [${matches}]}`;
-  }
+/** The rule that each entry belongs to, as `route.rule`, in the order in which they win. */
+function orderOf(...routes: readonly string[]): string[] {
+  const { entries, actions } = onlySet(meshWith(...routes));
+  return entries.map(
+    ({ action }) => `${actions[action]?.route.replace("shop/", "")}.${actions[action]?.rule}`,
+  );
+}
 
+function named(name: string, matches: string): string {
+  return `{name: ${name}, matches: [${matches}]}`;
+}
+
+describe("precedence", () => {
   test("within one route: exact path, longest prefix, method, headers, query parameters, order", () => {
     expect(
       orderOf(
@@ -193,17 +194,20 @@ test.each([
   expect(action?.backends[0]?.invalid).toEqual(invalid);
 });
 
-describe("routes at a Service", () => {
-  /** Where each set is for, and the routes in it. */
-  function outline(world: World): unknown {
-    return routesOf(world).map(({ port, consumerNamespace, routes }) => ({
-      port,
-      consumerNamespace,
-      routes: routes.actions.map((action) => action.route),
-    }));
-  }
-  const atPort = (port: number) => `{kind: Service, group: '', name: a, namespace: shop, port: ${port}}`;
+/** Where each set is for, and the routes in it. */
+function outline(world: World): unknown {
+  return routesOf(world).map(({ port, consumerNamespace, routes }) => ({
+    port,
+    consumerNamespace,
+    routes: routes.actions.map((action) => action.route),
+  }));
+}
 
+function atPort(port: number): string {
+  return `{kind: Service, group: '', name: a, namespace: shop, port: ${port}}`;
+}
+
+describe("routes at a Service", () => {
   test.each([
     ["none", [], []],
     ["its own", [route("r", TO_A, "{}")], [{ port: null, consumerNamespace: null, routes: ["shop/r"] }]],

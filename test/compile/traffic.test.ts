@@ -6,6 +6,14 @@ import { httpRouteSpec, type HttpRule } from "../../shared/wire/resources/http-r
 import { trafficPolicySpec } from "../../shared/wire/resources/traffic-policy.ts";
 import { worldOf } from "./worlds.ts";
 
+function service(name: string): string {
+  return `{apiVersion: v1, kind: Service, metadata: {name: ${name}}, spec: {}}`;
+}
+
+function policy(name: string, targets: string, panic: number): string {
+  return `{apiVersion: selvedge.dev/v1, kind: TrafficPolicy, metadata: {name: ${name}}, spec: {targetRefs: [${targets}], panicThreshold: ${panic}}}`;
+}
+
 describe("a TrafficPolicy", () => {
   test.each([
     ["", DEFAULT_TRAFFIC],
@@ -59,9 +67,6 @@ describe("a TrafficPolicy", () => {
   });
 
   test("is in force for its targets unless an older one is", () => {
-    const service = (name: string) => `{apiVersion: v1, kind: Service, metadata: {name: ${name}}, spec: {}}`;
-    const policy = (name: string, targets: string, panic: number) =>
-      `{apiVersion: selvedge.dev/v1, kind: TrafficPolicy, metadata: {name: ${name}}, spec: {targetRefs: [${targets}], panicThreshold: ${panic}}}`;
     const world = worldOf(
       [
         service("a"),

@@ -1,0 +1,237 @@
+/** Random changes to a small mesh, small enough that everything meets everything. */
+import type { World } from "../../shared/compile/world.ts";
+import { put, remove, setEjected, setRegistered } from "../../shared/compile/world.ts";
+import { affected } from "../../shared/compile/affected.ts";
+import type { UnitKey } from "../../shared/engine/snapshot.ts";
+import { parseDocuments } from "../../shared/wire/parse.ts";
+import { resourceKey, type Resource, type ResourceRef } from "../../shared/wire/resource.ts";
+import type { RegisteredEndpoint } from "../../shared/wire/rpc.ts";
+import { oneOf, severalOf } from "../engine/random.ts";
+import { store } from "./worlds.ts";
+
+type Random = () => number;
+
+const NAMESPACES = ["a", "b", "selvedge-system"];
+const NAMES = ["x", "y", "z"];
+const HOSTS = ["www.test", "api.test", "*.test", "*.api.test", "v1.api.test"];
+const GATEWAY = "gateway.networking.k8s.io";
+
+/** What a mesh holds, kept apart from any world: the slow and obvious version builds a new one from it. */
+export interface Holdings {
+  readonly resources: Map<string, Resource>;
+  readonly registered: Map<string, readonly RegisteredEndpoint[]>;
+  readonly ejected: Map<string, readonly string[]>;
+}
+
+/** One change, described for whoever reads a failure, and how to make it. Answers what it says it affected. */
+export interface RandomChange {
+  readonly what: string;
+  apply(world: World, holdings: Holdings): ReadonlySet<UnitKey>;
+}
+
+function labelsOf(random: Random): Record<string, string> {
+  const pairs = severalOf(
+    random,
+    0,
+    2,
+    () => [oneOf(random, ["app", "version"]), oneOf(random, ["1", "2"])] as const,
+  );
+  return Object.fromEntries(pairs);
+}
+
+function target(random: Random): object {
+  return { kind: "Service", name: oneOf(random, NAMES) };
+}
+
+/** Either a selector, or targets, or neither. */
+function scope(random: Random, withGateways: boolean): object {
+  const gateway = { kind: "Gateway", group: GATEWAY, name: oneOf(random, NAMES) };
+  return oneOf<object>(random, [
+    {},
+    { selector: { matchLabels: labelsOf(random) } },
+    { targetRefs: [withGateways && random() < 0.5 ? gateway : target(random)] },
+  ]);
+}
+
+function parentRef(random: Random): object {
+  const namespace = oneOf(random, NAMESPACES);
+  const name = oneOf(random, NAMES);
+  return oneOf<object>(random, [
+    { kind: "Service", group: "", name, namespace },
+    { kind: "Service", group: "", name, namespace, port: oneOf(random, [80, 81]) },
+    { name, namespace },
+    { name, namespace, sectionName: oneOf(random, ["http", "other"]) },
+  ]);
+}
+
+function rule(random: Random): object {
+  return {
+    matches: severalOf(random, 0, 2, () => ({ path: { value: oneOf(random, ["/", "/a", "/a/b"]) } })),
+    backendRefs: severalOf(random, 0, 2, () => ({
+      name: oneOf(random, NAMES),
+      namespace: oneOf(random, NAMESPACES),
+      port: oneOf(random, [80, 81]),
+    })),
+  };
+}
+
+function listener(random: Random, name: string): object {
+  const hostname = oneOf(random, [[], ...HOSTS.map((name) => [name])])[0];
+  const namespaces = oneOf<object>(random, [
+    { from: "Same" },
+    { from: "All" },
+    { from: "Selector", selector: { matchLabels: { app: oneOf(random, ["1", "2"]) } } },
+  ]);
+  return { name, port: name === "http" ? 80 : 81, protocol: "HTTP", hostname, allowedRoutes: { namespaces } };
+}
+
+const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random: Random) => object]>> = {
+  Namespace: ["v1", () => ({})],
+  Service: [
+    "v1",
+    (random) => ({
+      selector: labelsOf(random),
+      ports: severalOf(random, 0, 1, () => ({ port: oneOf(random, [80, 81]) })),
+    }),
+  ],
+  Endpoint: [
+    "selvedge.dev/v1",
+    (random) => ({
+      address: `binding:${oneOf(random, ["A", "B"])}`,
+      services: severalOf(random, 0, 1, () => oneOf(random, NAMES)),
+    }),
+  ],
+  Gateway: [
+    `${GATEWAY}/v1`,
+    (random) => ({
+      gatewayClassName: "x",
+      listeners: [listener(random, "http"), ...severalOf(random, 0, 1, () => listener(random, "other"))],
+    }),
+  ],
+  HTTPRoute: [
+    `${GATEWAY}/v1`,
+    (random) => ({
+      parentRefs: [parentRef(random)],
+      hostnames: [...new Set(severalOf(random, 0, 2, () => oneOf(random, HOSTS)))],
+      rules: severalOf(random, 1, 2, () => rule(random)),
+    }),
+  ],
+  AuthorizationPolicy: [
+    "security.istio.io/v1",
+    (random) => ({
+      ...scope(random, true),
+      action: oneOf(random, ["ALLOW", "DENY"]),
+      rules: severalOf(random, 0, 1, () => ({})),
+    }),
+  ],
+  PeerAuthentication: [
+    "security.istio.io/v1",
+    (random) => ({
+      ...oneOf<object>(random, [{}, { selector: { matchLabels: labelsOf(random) } }]),
+      mtls: { mode: oneOf(random, ["UNSET", "STRICT", "PERMISSIVE"]) },
+    }),
+  ],
+  TrafficPolicy: [
+    "selvedge.dev/v1",
+    (random) => ({ targetRefs: [target(random)], panicThreshold: Math.floor(random() * 100) }),
+  ],
+  RateLimitPolicy: [
+    "selvedge.dev/v1",
+    (random) => ({ targetRefs: [target(random)], limits: [{ requests: 1 + Math.floor(random() * 9) }] }),
+  ],
+};
+
+/** Draws a change: of two puts or so, one is undone by a removal. */
+export function drawChange(random: Random): RandomChange {
+  const draw = random();
+  if (draw < 0.08) return drawRegistration(random);
+  if (draw < 0.12) return drawEjection(random);
+  const resource = drawResource(random);
+  return draw < 0.4 ? removal(resource) : addition(resource);
+}
+
+function drawResource(random: Random): Resource {
+  // Namespaces are drawn often: few gateways select by them, and fewer routes then attach.
+  const kind = random() < 0.15 ? "Namespace" : oneOf(random, Object.keys(SPECS));
+  const [apiVersion, spec] = SPECS[kind] ?? ["", () => ({})];
+  const place = oneOf(random, NAMESPACES);
+  const metadata =
+    kind === "Namespace"
+      ? { name: place, labels: labelsOf(random) }
+      : { name: oneOf(random, NAMES), namespace: place, labels: labelsOf(random) };
+  const document = JSON.parse(JSON.stringify({ apiVersion, kind, metadata, spec: spec(random) })) as unknown;
+  const result = parseDocuments([document], { allowPrivateEndpoints: false });
+  if (!result.ok || result.resources[0] === undefined) throw new Error(JSON.stringify(result));
+  return store(result.resources[0], Math.floor(random() * 3));
+}
+
+function refOf({ apiVersion, kind, metadata: { namespace, name } }: Resource): ResourceRef {
+  return { apiVersion, kind, namespace, name };
+}
+
+function addition(resource: Resource): RandomChange {
+  return {
+    what: `put ${JSON.stringify(resource)}`,
+    apply(world, { resources }) {
+      const before = affected(world, resource);
+      resources.set(resourceKey(refOf(resource)), resource);
+      put(world, resource);
+      return new Set([...before, ...affected(world, resource)]);
+    },
+  };
+}
+
+function removal(resource: Resource): RandomChange {
+  const ref = refOf(resource);
+  return {
+    what: `remove ${resourceKey(ref)}`,
+    apply(world, { resources }) {
+      const before = affected(world, ref);
+      resources.delete(resourceKey(ref));
+      remove(world, ref);
+      return new Set([...before, ...affected(world, ref)]);
+    },
+  };
+}
+
+function drawRegistration(random: Random): RandomChange {
+  const service = `${oneOf(random, NAMESPACES)}/${oneOf(random, NAMES)}`;
+  const ids = new Set(severalOf(random, 0, 2, () => oneOf(random, NAMES)));
+  const endpoints = [...ids].map((id): RegisteredEndpoint => ({
+    id,
+    address: `https://${oneOf(random, ["p", "q"])}.example.com`,
+    labels: labelsOf(random),
+    weight: 1,
+    health: oneOf(random, ["healthy", "unhealthy"]),
+    isJoined: false,
+    serviceAccount: null,
+  }));
+  return {
+    what: `register ${service} ${JSON.stringify(endpoints)}`,
+    apply(world, { registered }) {
+      registered.set(service, endpoints);
+      return setRegistered(world, service, endpoints);
+    },
+  };
+}
+
+function drawEjection(random: Random): RandomChange {
+  const service = `${oneOf(random, NAMESPACES)}/${oneOf(random, NAMES)}`;
+  const ids = severalOf(random, 0, 2, () => oneOf(random, NAMES));
+  return {
+    what: `eject ${service} ${ids.join()}`,
+    apply(world, { ejected }) {
+      ejected.set(service, ids);
+      return setEjected(world, service, ids);
+    },
+  };
+}
+
+/** Every unit that a mesh of these names could have. */
+export function everyKey(): UnitKey[] {
+  const places = NAMESPACES.flatMap((namespace) => NAMES.map((name) => `${namespace}/${name}`));
+  const hosts = places.flatMap((place) =>
+    ["http", "other"].flatMap((name) => ["*", ...HOSTS].map((domain) => `host:${place}/${name}#${domain}`)),
+  );
+  return ["directory", ...places.flatMap((place) => [`service:${place}`, `workload:${place}`]), ...hosts];
+}
