@@ -17,13 +17,15 @@ const description = z.object({
         summary: z.string(),
         tags: z.array(z.string()),
         security: z.array(z.unknown()).optional(),
+        parameters: z.array(z.object({ name: z.string(), in: z.string() })).default([]),
         responses: z.record(z.string(), z.unknown()),
       }),
     ),
   ),
 });
 
-const { paths } = description.parse((await ask("/api/v1/openapi.json")).body);
+const { body } = await ask("/api/v1/openapi.json");
+const { paths } = description.parse(body);
 
 const operations = Object.entries(paths).flatMap(([template, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({
@@ -61,6 +63,22 @@ test("the document describes every operation", () => {
     "PUT /api/v1/services/{namespace}/{name}/endpoints/{id}",
   ]);
   expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
+});
+
+test.each(operations)("$name describes every parameter of its path", ({ template, operation }) => {
+  const wanted = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  const described = operation.parameters.filter((parameter) => parameter.in === "path");
+  expect(described.map(({ name }) => name)).toEqual(wanted);
+});
+
+test("every reference in the document leads somewhere", () => {
+  const known = z
+    .object({ components: z.object({ schemas: z.record(z.string(), z.unknown()) }) })
+    .parse(body);
+  const used = [...JSON.stringify(body).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(
+    ([, id]) => id,
+  );
+  expect([...new Set(used)].sort()).toEqual(Object.keys(known.components.schemas).sort());
 });
 
 test("the page on the admin API has every operation", () => {
