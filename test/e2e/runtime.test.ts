@@ -4,8 +4,8 @@ import { startRuntime, type Runtime, type RuntimeOptions } from "../../cli/dev/r
 import { rawHttp } from "./raw-http.ts";
 import { stateDir } from "./state-dir.ts";
 
-const FRONT = { configPath: fileURLToPath(new URL("workers/front/wrangler.toml", import.meta.url)) };
-const BACK = { configPath: fileURLToPath(new URL("workers/back/wrangler.toml", import.meta.url)) };
+const FRONT = { configPath: fileURLToPath(new URL("fixtures/front/wrangler.toml", import.meta.url)) };
+const BACK = { configPath: fileURLToPath(new URL("fixtures/back/wrangler.toml", import.meta.url)) };
 
 async function start(options: Partial<RuntimeOptions>): Promise<Runtime> {
   const runtime = await startRuntime({
@@ -97,7 +97,7 @@ test("names a binding to a Worker that is not started", async () => {
 });
 
 test("shows what workerd said when a Worker fails to start", async () => {
-  const main = fileURLToPath(new URL("workers/broken.js", import.meta.url));
+  const main = fileURLToPath(new URL("fixtures/broken.js", import.meta.url));
 
   await expect(start({ workers: [FRONT, { ...BACK, main }], output: () => {} })).rejects.toThrow(
     "broken on purpose",
