@@ -67,6 +67,12 @@ const mendRegistry = () =>
 
 const alarmAt = () => runInDurableObject(stub(), (_, state) => state.storage.getAlarm());
 
+/** Kills the instance where it stands. */
+async function abortOf(object: DurableObjectStub): Promise<void> {
+  const dying = runInDurableObject(object, (_, state) => state.abort("killed by the test"));
+  await dying.catch(() => undefined);
+}
+
 describe("leases", () => {
   test("a registration is told to the registry and survives eviction", async () => {
     const before = Date.now();
@@ -126,10 +132,19 @@ describe("leases", () => {
     expect(await endpoints()).toEqual(["b healthy"]);
   });
 
-  test("fifty endpoints that register at once are all told", async () => {
+  test("fifty endpoints that register at once are all told, in few publications", async () => {
+    await runInDurableObject(registry(), (_, state) => {
+      state.storage.sql.exec(`CREATE TABLE tellings (sequence INTEGER);
+        CREATE TRIGGER count_tellings AFTER INSERT ON published BEGIN
+          INSERT INTO tellings VALUES (new.sequence); END`);
+    });
     const names = Array.from({ length: 50 }, (_, index) => `e${index}`);
     await Promise.all(names.map((id) => register(id)));
     expect(await endpoints()).toEqual(names.map((id) => `${id} healthy`).sort());
+    const { tellings } = await runInDurableObject(registry(), (_, state) =>
+      state.storage.sql.exec<{ tellings: number }>("SELECT count(*) AS tellings FROM tellings").one(),
+    );
+    expect(tellings).toBeLessThan(25);
   });
 
   test("a service has at most 1,000 registered endpoints", async () => {
@@ -193,14 +208,24 @@ describe("expiry", () => {
     expect(await alarmAt()).toBeNull();
   });
 
-  test("a lost alarm is set again by whoever comes", async () => {
+  test.each<[string, (storage: DurableObjectStorage) => Promise<void>]>([
+    ["lost", (storage) => storage.deleteAlarm()],
+    ["late", (storage) => storage.setAlarm(Date.now() + 3_600_000)],
+  ])("a %s alarm is set again by whoever comes", async (_name, disturb) => {
     await register("a");
     await register("b");
-    await runInDurableObject(stub(), (_, state) => state.storage.deleteAlarm());
-    await evictDurableObject(stub());
-    await health().heartbeat(SERVICE, "b");
     const [a] = await health().leases(SERVICE);
-    expect(await alarmAt()).toBe(a?.expiresAt);
+    for (const visit of [
+      () => health().heartbeat(SERVICE, "b"),
+      () => health().heartbeat(SERVICE, "ghost"),
+      () => health().leases(SERVICE),
+      () => register("b"),
+    ]) {
+      await runInDurableObject(stub(), (_, state) => disturb(state.storage));
+      await evictDurableObject(stub());
+      await visit();
+      expect(await alarmAt()).toBe(a?.expiresAt);
+    }
   });
 
   test("an alarm that runs twice, or early, does nothing more", async () => {
@@ -274,6 +299,44 @@ describe("when something fails", () => {
       state.storage.sql.exec("SELECT attempts, published = sequence AS is_told FROM publication").one(),
     );
     expect(row).toEqual({ attempts: 0, is_told: 1 });
+  });
+
+  test("an instance that dies while it publishes has left an alarm that goes on", async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const blocked = runInDurableObject(registry(), (_, state) => state.blockConcurrencyWhile(() => gate));
+    const registering = register("a").then(
+      () => "answered",
+      () => "died",
+    );
+    await vi.waitUntil(async () => (await alarmAt()) !== null);
+    await abortOf(stub());
+    expect(await registering).toBe("died");
+    open();
+    await blocked;
+    expect(await told()).toBeNull();
+    expect(await runDurableObjectAlarm(stub())).toBe(true);
+    expect(await endpoints()).toEqual(["a healthy"]);
+  });
+
+  test("transitions are told after the clock has stepped back", async () => {
+    await register("a");
+    const ahead = Date.now() + 3_600_000;
+    await exec(`UPDATE publication SET sequence = ${ahead}, published = ${ahead}`);
+    await runInDurableObject(registry(), (_, state) => {
+      state.storage.sql.exec("UPDATE published SET sequence = ?", ahead);
+    });
+    await evictDurableObject(stub());
+    await register("b");
+    expect(await told()).toEqual({ sequence: ahead + 1, endpoints: ["a healthy", "b healthy"] });
+  });
+
+  test("transitions are told after the object has lost its storage", async () => {
+    await register("a");
+    await register("b");
+    await exec("DELETE FROM publication; DELETE FROM leases");
+    await evictDurableObject(stub());
+    await register("c");
+    expect(await endpoints()).toEqual(["c healthy"]);
   });
 
   test("a transition that was not told is told later, even when the alarm was lost too", async () => {

@@ -40,6 +40,15 @@ export function endpoint(name: string, app: string, address = `https://${name}.e
   };
 }
 
+export function gateway(name: string): Document {
+  return {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "Gateway",
+    metadata: { name, namespace: "shop" },
+    spec: { gatewayClassName: "selvedge", listeners: [{ name: "http", port: 80, protocol: "HTTP" }] },
+  };
+}
+
 /** A route for calls to a service that sends them to other services. */
 export function meshRoute(parent: string, backends: readonly string[]): Document {
   return {

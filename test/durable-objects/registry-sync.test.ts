@@ -9,6 +9,7 @@ import {
   endpoint,
   evict,
   exec,
+  gateway,
   meshRoute,
   refTo,
   registry,
@@ -180,12 +181,13 @@ describe("sync", () => {
   });
 
   test("a release that compiles otherwise, or another trust domain, compiles everything anew", async () => {
-    await apply([service("a")]);
+    await apply([service("a"), service("b")]);
     const version = await versionNow();
     await exec("UPDATE facts SET value = 'an older release' WHERE name = 'compiler'");
     await exec(`UPDATE units SET body = '{"kind":"directory"}' WHERE key = 'directory'`);
-    const answer = await sync({ version, held: [DIRECTORY, key("a")] });
-    expect([answer.version, keysOf(answer)]).toEqual([version + 1, [DIRECTORY]]);
+    await exec(`DELETE FROM units WHERE key = '${key("b")}'`);
+    const answer = await sync({ version, held: [DIRECTORY, key("a"), key("b")] });
+    expect([answer.version, keysOf(answer)]).toEqual([version + 1, [DIRECTORY, key("b")]]);
   });
 });
 
@@ -254,6 +256,11 @@ describe("publications", () => {
     await registry().publishKeys({ sequence: 1, keys: [verification] });
     const answer = await sync({ version: 1, held: [DIRECTORY] });
     expect(answer).toMatchObject({ version: 2, units: [[DIRECTORY, { keys: [verification] }]] });
+    await apply([gateway("front")]);
+    expect(await sync({ wanted: [DIRECTORY] })).toMatchObject({
+      version: 3,
+      units: [[DIRECTORY, { keys: [verification], listeners: [{ gateway: "shop/front" }] }]],
+    });
   });
 
   test("a publication that would make a unit too large is taken, and the unit stays as it was", async () => {
