@@ -1,0 +1,186 @@
+/** A host of the mesh in virtual time, with a registry in memory: what unit tests drive the loop with. */
+import { setImmediate } from "node:timers/promises";
+import type { Endpoint } from "../../shared/engine/endpoint.ts";
+import type { Unit, UnitKey } from "../../shared/engine/snapshot.ts";
+import type { Control, Destination, Ports, Way } from "../../shared/forward/ports.ts";
+import { createState } from "../../shared/forward/state.ts";
+import type { Mesh } from "../../shared/forward/state.ts";
+import type { CallReport } from "../../shared/wire/call-record.ts";
+import { succeed } from "../../shared/wire/problem.ts";
+import type { CircuitReport, SyncAnswer, SyncRequest, TakeRequest } from "../../shared/wire/rpc.ts";
+import { seeded } from "../engine/random.ts";
+
+export const START = Date.UTC(2026, 10, 24, 12);
+
+export type Send = (endpoint: Endpoint, request: Request, destination: Destination) => Promise<Response>;
+
+/** What happened at the control plane, in order. */
+export interface Calls {
+  readonly syncs: SyncRequest[];
+  readonly reports: CallReport[];
+  readonly circuits: CircuitReport[];
+  readonly probes: string[];
+  readonly takes: TakeRequest[];
+  readonly tokens: string[];
+}
+
+export interface MeshKit {
+  readonly mesh: Mesh;
+  readonly calls: Calls;
+  readonly lines: Readonly<Record<string, unknown>>[];
+  /** Replaced by tests: how the control plane behaves. */
+  readonly control: { -readonly [K in keyof Control]: Control[K] };
+  now(): number;
+  /** Changes units at the registry under a new version; `null` removes one. */
+  put(units: Readonly<Record<UnitKey, Unit | null>>): void;
+  /** Lets time pass, and everything happen that is due. */
+  advance(ms: number): Promise<void>;
+  /** Waits for `work`, letting time pass as fast as timers ask for it. */
+  run<T>(work: Promise<T> | T): Promise<T>;
+}
+
+export interface MeshKitOptions {
+  readonly units?: Readonly<Record<UnitKey, Unit>>;
+  readonly send?: Send;
+  readonly way?: Way;
+  readonly enforcesInbound?: boolean;
+}
+
+interface Timer {
+  readonly at: number;
+  readonly act: () => void;
+}
+
+/** Turns of the event loop after which everything that needs no timer has happened. */
+const TURNS = 8;
+
+async function quiesce(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) await setImmediate();
+}
+
+function createClock(): {
+  now(): number;
+  timer(ms: number, act: () => void): () => void;
+  next(limit: number): boolean;
+} {
+  let now = START;
+  const timers = new Set<Timer>();
+  return {
+    now: () => now,
+    timer: (ms, act) => {
+      const timer = { at: now + ms, act };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    next: (limit) => {
+      const [first] = [...timers].filter(({ at }) => at <= limit).sort((a, b) => a.at - b.at);
+      now = Math.max(now, first?.at ?? Math.min(limit, Number.MAX_SAFE_INTEGER));
+      if (first === undefined) return false;
+      timers.delete(first);
+      first.act();
+      return true;
+    },
+  };
+}
+
+/** A registry that answers as the contract says, from a Map. */
+function createRegistry(): { put: MeshKit["put"]; sync(request: SyncRequest): SyncAnswer } {
+  let version = 1;
+  const stored = new Map<UnitKey, { readonly version: number; readonly unit: Unit | null }>();
+  return {
+    put: (units) => {
+      version += 1;
+      for (const [key, unit] of Object.entries(units)) stored.set(key, { version, unit });
+    },
+    sync: (request) => {
+      const changed = request.held.filter((key) => (stored.get(key)?.version ?? 0) > request.version);
+      const units: [UnitKey, Unit][] = [];
+      const missing: UnitKey[] = [];
+      for (const key of [...changed, ...request.wanted]) {
+        const unit = stored.get(key)?.unit ?? null;
+        if (unit === null) missing.push(key);
+        else units.push([key, unit]);
+      }
+      return { version, units, missing };
+    },
+  };
+}
+
+/** A host that has loaded nothing yet. */
+export function meshKit(options: MeshKitOptions = {}): MeshKit {
+  const clock = createClock();
+  const registry = createRegistry();
+  registry.put(options.units ?? {});
+  const calls: Calls = { syncs: [], reports: [], circuits: [], probes: [], takes: [], tokens: [] };
+  const control = controlOf(calls, registry, clock.now);
+  const lines: Record<string, unknown>[] = [];
+  const ports: Ports = {
+    now: clock.now,
+    random: seeded(7),
+    timer: clock.timer,
+    sleep: (ms) => new Promise((resolve) => void clock.timer(ms, resolve)),
+    wayTo: () => options.way ?? { origin: null, carriesToken: true },
+    send: options.send ?? (() => Promise.resolve(new Response("ok"))),
+    defer: (work) => void work,
+    log: (line) => lines.push(line),
+    control,
+  };
+  const settings = { enforcesInbound: options.enforcesInbound ?? true, logSampleRatio: 0 };
+  return {
+    mesh: { state: createState("reporter-1"), ports, settings },
+    calls,
+    lines,
+    control,
+    now: clock.now,
+    put: registry.put,
+    advance: (ms) => advance(clock, ms),
+    run: (work) => run(clock, work),
+  };
+}
+
+async function advance(clock: ReturnType<typeof createClock>, ms: number): Promise<void> {
+  const until = clock.now() + ms;
+  await quiesce();
+  while (clock.next(until)) await quiesce();
+}
+
+async function run<T>(clock: ReturnType<typeof createClock>, work: Promise<T> | T): Promise<T> {
+  let isDone = false;
+  const settled = Promise.resolve(work).finally(() => (isDone = true));
+  // Looked at again below; a rejection is not lost.
+  settled.catch(() => undefined);
+  for (await quiesce(); !isDone; await quiesce()) clock.next(Number.POSITIVE_INFINITY);
+  return settled;
+}
+
+function controlOf(
+  calls: Calls,
+  registry: ReturnType<typeof createRegistry>,
+  now: () => number,
+): MeshKit["control"] {
+  return {
+    sync: async (request) => {
+      calls.syncs.push(request);
+      return registry.sync(request);
+    },
+    report: async (report) => {
+      calls.reports.push(report);
+    },
+    reportCircuits: async (_service, reports) => {
+      calls.circuits.push(...reports);
+    },
+    claimProbe: async (_service, endpoint) => {
+      calls.probes.push(endpoint);
+      return true;
+    },
+    take: async (request) => {
+      calls.takes.push(request);
+      return { isAdmitted: true, remaining: 1, retryAfterMs: 0 };
+    },
+    token: async (workload, audience) => {
+      calls.tokens.push(`${workload} ${audience}`);
+      const token = `token-${calls.tokens.length}`;
+      return succeed({ token, id: token, subject: workload, expiresAt: now() + 300_000 });
+    },
+  };
+}

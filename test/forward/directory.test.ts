@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import { findGate, linkDirectory } from "../../shared/forward/directory.ts";
+import { directory, listener } from "../fakes/units.ts";
+
+const LISTENERS = [
+  listener("public", { id: "wild", hostname: "*.shop.test", domains: ["*.shop.test", "api.shop.test"] }),
+  listener("public", { id: "exact", hostname: "www.shop.test", domains: ["www.shop.test"] }),
+  listener("public", { id: "bare", hostname: "bare.shop.test", domains: [] }),
+  listener("public", {
+    id: "tls",
+    hostname: "*.shop.test",
+    port: 443,
+    scheme: "https",
+    domains: ["*.shop.test"],
+  }),
+  listener("first", { id: "first", hostname: "*", port: 8080, domains: ["a.test"] }),
+  listener("second", { id: "second", hostname: "*", port: 8080, domains: ["b.test", "*.b.test"] }),
+];
+
+test.each<[string, string, number, "http" | "https", [string, string | null] | null]>([
+  ["an exact host name before a wildcard", "www.shop.test", 80, "http", ["exact", "www.shop.test"]],
+  ["the wildcard for other hosts", "x.shop.test", 80, "http", ["wild", "*.shop.test"]],
+  ["the most specific domain of a listener", "api.shop.test", 80, "http", ["wild", "api.shop.test"]],
+  ["several labels below a wildcard", "x.y.shop.test", 80, "http", ["wild", "*.shop.test"]],
+  ["the listener of the port and scheme", "x.shop.test", 443, "https", ["tls", "*.shop.test"]],
+  ["a listener of the scheme on an unknown port", "x.shop.test", 8787, "http", ["wild", "*.shop.test"]],
+  ["the gateway that has a route for the host", "b.test", 8787, "http", ["second", "b.test"]],
+  ["another gateway's route", "a.test", 8787, "http", ["first", "a.test"]],
+  [
+    "a listener without routes: it is the gateway's own and hides the wildcard",
+    "bare.shop.test",
+    80,
+    "http",
+    ["bare", null],
+  ],
+])("finds %s", (_what, host, port, scheme, expected) => {
+  const linked = linkDirectory(directory({ listeners: LISTENERS }));
+
+  const gate = findGate(linked, { host, port, scheme });
+
+  expect(gate === null ? null : [gate.listener.id, gate.domain]).toEqual(expected);
+  expect(findGate(linked, { host, port, scheme })).toBe(gate);
+});
+
+test("a wildcard does not cover its own name", () => {
+  const linked = linkDirectory(directory({ listeners: LISTENERS.slice(0, 4) }));
+
+  expect(findGate(linked, { host: "shop.test", port: 80, scheme: "http" })).toBeNull();
+});
+
+test("a host that nobody serves has no gate, and remembering such hosts takes bounded memory", () => {
+  const linked = linkDirectory(directory({ listeners: [listener("g", { hostname: "a.test" })] }));
+
+  const gates = Array.from({ length: 3_000 }, (_, n) =>
+    findGate(linked, { host: `${n}.test`, port: 80, scheme: "http" }),
+  );
+
+  expect(new Set(gates)).toEqual(new Set([null]));
+  expect(linked.known.size).toBeLessThanOrEqual(1_000);
+});
