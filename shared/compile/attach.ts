@@ -99,13 +99,19 @@ function admitsNamespace(world: World, { gateway, listener }: ListenerOf, namesp
 
 function domainsOf({ hostname = "*" }: GatewayListener, { spec }: HttpRoute): string[] {
   if (spec.hostnames.length === 0) return [hostname];
-  const domains = spec.hostnames.flatMap((name) => host.intersectHost(hostname, name) ?? []);
-  return [...new Set(domains)];
+  return spec.hostnames.flatMap((name) => host.intersectHost(hostname, name) ?? []);
 }
 
-/** The host names of a listener that have a virtual host, most specific first. */
+/** The host names of a listener that have a virtual host, in no order. */
 export function domainsAt(world: World, listener: string): string[] {
-  return [...(world.attachments.byListener.get(listener)?.keys() ?? [])].sort(host.compareHost);
+  return [...(world.attachments.byListener.get(listener)?.keys() ?? [])];
+}
+
+/** The host names of a listener that cover one of them, itself first, then ever wider. Costs a look-up per label. */
+export function domainsOver(world: World, listener: string, domain: string): string[] {
+  const byDomain = world.attachments.byListener.get(listener);
+  const wider = [...domain.matchAll(/\./g)].map(({ index }) => `*${domain.slice(index)}`);
+  return [...new Set([domain, ...wider, "*"])].filter((pattern) => byDomain?.has(pattern) === true);
 }
 
 /** Whether every host of `narrow` is one of `wide`. */

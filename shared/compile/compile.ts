@@ -5,6 +5,7 @@
  * @module
  */
 import type { Endpoint } from "../engine/endpoint.ts";
+import * as host from "../engine/host.ts";
 import {
   DIRECTORY,
   serviceKey,
@@ -18,7 +19,7 @@ import {
   type WorkloadUnit,
 } from "../engine/snapshot.ts";
 import type { RouteSet } from "../engine/route.ts";
-import { covers, domainsAt, routesAt } from "./attach.ts";
+import { domainsAt, domainsOver, routesAt } from "./attach.ts";
 import { endpointId, membersOf, servicesWith, type Member } from "./members.ts";
 import { compareText, inOrder } from "./multimap.ts";
 import { concerns, decidePeer, oldest, pool, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
@@ -71,7 +72,14 @@ function compileDirectory(world: World): DirectoryUnit {
         const gateway = `${namespace}/${metadata.name}`;
         const id = `${gateway}/${name}`;
         const scheme = protocol === "HTTPS" ? ("https" as const) : ("http" as const);
-        return { id, gateway, port, scheme, hostname: hostname ?? "*", domains: domainsAt(world, id) };
+        return {
+          id,
+          gateway,
+          port,
+          scheme,
+          hostname: hostname ?? "*",
+          domains: domainsAt(world, id).sort(host.compareHost),
+        };
       }),
     ),
   );
@@ -94,9 +102,8 @@ function compileVirtualHost(world: World, name: string): VirtualHostUnit | null 
   const byDomain = world.attachments.byListener.get(listener);
   if (byDomain?.has(domain) !== true) return null;
 
-  const covering = domainsAt(world, listener).filter((other) => covers(other, domain));
   const ranks = new Map<string, number>();
-  covering.forEach((other, rank) => {
+  domainsOver(world, listener, domain).forEach((other, rank) => {
     for (const route of byDomain.get(other) ?? []) if (!ranks.has(route)) ranks.set(route, rank);
   });
   const candidates = [...ranks].flatMap(([key, rank]) => {

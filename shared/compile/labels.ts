@@ -5,6 +5,7 @@
  */
 import type { LabelSelector } from "../wire/resources/gateway.ts";
 
+/** Labels of a resource, or the labels that something wants. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** Whether `labels` holds all of `wanted`; an empty `wanted` holds for everything. */

@@ -23,6 +23,7 @@ export interface Member {
   readonly serviceAccount: string;
 }
 
+/** The endpoints and selectors of one namespace. */
 export interface Members {
   readonly byLabel: MultiMap<Member>;
   readonly byService: MultiMap<Member>;
@@ -31,15 +32,18 @@ export interface Members {
   readonly selectors: Map<string, Labels>;
 }
 
+/** Members of a namespace that is new. */
 export function createMembers(): Members {
   return { byLabel: new Map(), byService: new Map(), selecting: new Map(), selectors: new Map() };
 }
 
+/** Adds an endpoint to the indexes. */
 export function addMember(members: Members, member: Member): void {
   for (const pair of pairsOf(member.labels)) addTo(members.byLabel, pair, member);
   for (const service of member.services) addTo(members.byService, service, member);
 }
 
+/** Takes an endpoint out of the indexes; the same object that was added. */
 export function dropMember(members: Members, member: Member): void {
   for (const pair of pairsOf(member.labels)) removeFrom(members.byLabel, pair, member);
   for (const service of member.services) removeFrom(members.byService, service, member);
@@ -53,6 +57,7 @@ export function addSelector(members: Members, service: string, selector: Labels)
   addTo(members.selecting, pair, service);
 }
 
+/** Forgets what a service selects. */
 export function dropSelector(members: Members, service: string): void {
   const [pair] = pairsOf(members.selectors.get(service) ?? {}).sort(compareText);
   if (pair === undefined) return;

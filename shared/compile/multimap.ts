@@ -4,8 +4,10 @@
  * @module
  */
 
+/** A key leads to a set that is never empty. */
 export type MultiMap<Value> = Map<string, Set<Value>>;
 
+/** Adds a value under a key; one that is there already stays. */
 export function addTo<Value>(map: MultiMap<Value>, key: string, value: Value): void {
   const values = map.get(key);
   if (values === undefined) map.set(key, new Set([value]));

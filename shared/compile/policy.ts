@@ -40,17 +40,20 @@ export interface Policy {
   readonly scope: Scope;
 }
 
+/** An AuthorizationPolicy, its rules compiled. */
 export interface AuthorizationPolicy extends Policy {
   readonly action: "ALLOW" | "DENY";
   readonly rules: readonly AuthorizationRule[];
 }
 
+/** A PeerAuthentication. */
 export interface PeerPolicy extends Policy {
   readonly mode: "UNSET" | "PERMISSIVE" | "STRICT";
   /** Of two on the same level the older counts. */
   readonly creationTimestamp: string;
 }
 
+/** A RateLimitPolicy, its limits compiled. */
 export interface LimitPolicy extends Policy {
   readonly limits: readonly RateLimit[];
 }
@@ -140,12 +143,14 @@ function present<Fields extends object>(
   return Object.fromEntries(entries) as { [Key in keyof Fields]?: Exclude<Fields[Key], undefined> };
 }
 
+/** Compiles a PeerAuthentication. */
 export function compilePeer({ metadata, spec }: Resource<PeerAuthenticationSpec>): PeerPolicy {
   const { namespace, name, creationTimestamp } = metadata;
   const scope = scopeOfLabels(spec.selector?.matchLabels);
   return { namespace, name, scope, mode: spec.mtls.mode, creationTimestamp };
 }
 
+/** Compiles a RateLimitPolicy. */
 export function compileLimits({ metadata, spec }: Resource<RateLimitPolicySpec>): LimitPolicy {
   const { namespace, name } = metadata;
   const limits = spec.limits.map((limit, index): RateLimit => ({

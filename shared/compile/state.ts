@@ -14,6 +14,7 @@ import { createMembers, type Member, type Members } from "./members.ts";
 import type { MultiMap } from "./multimap.ts";
 import type { AuthorizationPolicy, LimitPolicy, PeerPolicy } from "./policy.ts";
 
+/** A stored HTTPRoute. */
 export type HttpRoute = Resource<HttpRouteSpec>;
 
 /** A route at a listener: the host names that both of them serve. */
@@ -23,6 +24,7 @@ export interface Attachment {
   readonly domains: readonly string[];
 }
 
+/** All attachments, from both sides. */
 export interface Attachments {
   readonly byRoute: Map<string, readonly Attachment[]>;
   /** Listener → host name → routes. */
@@ -54,6 +56,7 @@ export interface Space {
   readonly members: Members;
 }
 
+/** All that the mesh is configured with, by namespace and name. */
 export interface World {
   readonly trustDomain: string;
   keys: readonly VerificationKey[];
@@ -67,6 +70,7 @@ export interface World {
   readonly attachments: Attachments;
 }
 
+/** A world without anything in it. */
 export function createWorld({ trustDomain }: { readonly trustDomain: string }): World {
   return {
     trustDomain,
@@ -117,16 +121,19 @@ export function splitName(qualified: string): [namespace: string, name: string] 
   return [qualified.slice(0, slash), qualified.slice(slash + 1)];
 }
 
+/** The Service of this name (`namespace/name`). */
 export function findService(world: World, qualified: string): Resource<ServiceSpec> | undefined {
   const [namespace, name] = splitName(qualified);
   return world.spaces.get(namespace)?.services.get(name);
 }
 
+/** The Gateway of this name (`namespace/name`). */
 export function findGateway(world: World, qualified: string): Resource<GatewaySpec> | undefined {
   const [namespace, name] = splitName(qualified);
   return world.spaces.get(namespace)?.gateways.get(name);
 }
 
+/** The HTTPRoute of this name (`namespace/name`). */
 export function findRoute(world: World, qualified: string): HttpRoute | undefined {
   const [namespace, name] = splitName(qualified);
   return world.spaces.get(namespace)?.routes.get(name);

@@ -6,6 +6,7 @@
  */
 import type { Address } from "../engine/endpoint.ts";
 
+/** What a text says about an address. */
 export type AddressResult =
   | { readonly ok: true; readonly address: Address }
   /** `message` says what to write instead. */

@@ -56,8 +56,16 @@ function nameOf(input: unknown): string {
   return typeof input === "object" ? "an object" : `a ${typeof input}`;
 }
 
+/** The fields that mean something; those that are refused or kept without meaning are no advice. */
 function knownKeys(schema: unknown): string[] {
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  if (!(schema instanceof z.ZodObject)) return [];
+  return Object.entries(schema.shape).flatMap(([key, field]) => (isMeaningless(field) ? [] : [key]));
+}
+
+function isMeaningless(field: unknown): boolean {
+  if (!(field instanceof z.ZodOptional)) return false;
+  const inner: unknown = field.unwrap();
+  return inner instanceof z.ZodNever || inner instanceof z.ZodUnknown;
 }
 
 /** One problem per issue; an unknown field is named by its own path. `where` names the document. */

@@ -20,6 +20,7 @@ export interface ParsedResource {
   readonly spec: unknown;
 }
 
+/** What an apply brings with it besides documents. */
 export interface ParseOptions {
   /** For documents of namespaced kinds that name no namespace. Without it they are a problem. */
   readonly defaultNamespace?: string;
@@ -27,6 +28,7 @@ export interface ParseOptions {
   readonly allowPrivateEndpoints: boolean;
 }
 
+/** All of the documents, or all that is wrong with them. */
 export type ParseResult =
   | { readonly ok: true; readonly resources: readonly ParsedResource[] }
   | { readonly ok: false; readonly problems: readonly FieldProblem[] };

@@ -141,7 +141,7 @@ spec: null`;
         { path: "Service shop/Reviews: spec.ports[0].port", message: "must be at least 1" },
         {
           path: "Service shop/Reviews: spec.ports[0].bar",
-          message: "unknown field; known here: name, port, targetPort, protocol, appProtocol, nodePort",
+          message: "unknown field; known here: name, port, targetPort, protocol, appProtocol",
         },
         {
           path: "Service shop/Reviews: spec.ports[1].port",

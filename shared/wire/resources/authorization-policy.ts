@@ -80,6 +80,7 @@ const rule = z.strictObject({
   when: notYet("when"),
 });
 
+/** Selects workloads by labels or targets resources; with neither it is about its namespace, or the mesh. */
 export const authorizationPolicySpec = z
   .strictObject({
     selector: workloadSelector.optional(),

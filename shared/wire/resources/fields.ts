@@ -21,6 +21,7 @@ export function refused(message: string) {
 /** A field that means nothing here and is kept as it came. */
 export const inert = z.unknown().optional();
 
+/** A Gateway API duration (GEP-2257), zero included. */
 export const duration = z
   .string()
   .regex(DURATION, "write a duration such as 500ms, 15s or 1m30s (units h, m, s, ms; at most 5 digits each)");
@@ -28,6 +29,7 @@ export const duration = z
 /** A duration that may not be zero. */
 export const positiveDuration = duration.refine((text) => /[1-9]/.test(text), "must be more than zero");
 
+/** A port number. */
 export const port = z.int().min(1).max(65_535);
 
 /** Kubernetes' label keys: an optional DNS prefix, then a name. */
@@ -46,8 +48,10 @@ const labelValue = z
     "use at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
   );
 
+/** Labels, as Kubernetes restricts them. */
 export const labels = z.record(labelKey, labelValue);
 
+/** Annotations: keys as labels have, any text as value. */
 export const annotations = z.record(labelKey, z.string());
 
 /** Selects by equality alone (Istio's WorkloadSelector). */

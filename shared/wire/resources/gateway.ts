@@ -68,6 +68,7 @@ const listener = z
     error: "goes with protocol: HTTPS only",
   });
 
+/** Limits are Gateway API's: 64 listeners, each with a name and a place of its own. */
 export const gatewaySpec = z.strictObject({
   /** Any class: there is one implementation. */
   gatewayClassName: z.string().min(1),

@@ -112,8 +112,10 @@ function filtersOf<Type extends keyof typeof FIELD_OF>(types: readonly [Type, ..
     .superRefine(unique(({ type }) => type, ["type"]));
 }
 
+/** Filters of one backend: what may differ from backend to backend. */
 export const backendFilters = filtersOf(["RequestHeaderModifier", "ResponseHeaderModifier"]);
 
+/** Filters of a rule. */
 export const ruleFilters = filtersOf([
   "RequestHeaderModifier",
   "ResponseHeaderModifier",

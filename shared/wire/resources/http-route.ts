@@ -129,6 +129,7 @@ const rule = z
     });
   });
 
+/** A route without matches is for every path; without hostnames, for every host of its listeners. */
 export const httpRouteSpec = z.strictObject({
   parentRefs: z
     .array(parentRef)

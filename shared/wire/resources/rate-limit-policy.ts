@@ -29,6 +29,7 @@ const limit = z.strictObject({
   whenUnavailable: z.enum(["Allow", "Deny"]).default("Allow"),
 });
 
+/** All limits of all policies at a service hold; the first that is exceeded refuses the call. */
 export const rateLimitPolicySpec = z.strictObject({
   targetRefs: targetRefs({ Service: "" }),
   limits: z.array(limit).min(1).max(16),

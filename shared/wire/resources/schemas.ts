@@ -36,6 +36,7 @@ export interface SpecOf {
   readonly RateLimitPolicy: RateLimitPolicySpec;
 }
 
+/** The kinds that documents may have. */
 export type Kind = keyof SpecOf;
 
 /** Tells a stored resource's kind. Whatever is stored has been parsed, so that the kind vouches for the spec. */

@@ -45,6 +45,7 @@ const retry = z.strictObject({
   anyMethod: z.boolean().optional(),
 });
 
+/** Of two policies for one service the older decides, and alone (Gateway API's rule for conflicts). */
 export const trafficPolicySpec = z.strictObject({
   targetRefs: targetRefs({ Service: "" }),
   loadBalancer: loadBalancer.optional(),

@@ -248,7 +248,7 @@ describe("AuthorizationPolicy", () => {
     ["{rules: [{from: []}]}", ["spec.rules[0].from: must be at least 1 item"]],
     ["{rules: [{from: null}]}", ["spec.rules[0].from: must be a list, not null"]],
     ["{rules: [{from: [{}]}]}", ["spec.rules[0].from[0].source: is required"]],
-    ["{rules: [{form: []}]}", ["spec.rules[0].form: unknown field; known here: from, to, when"]],
+    ["{rules: [{form: []}]}", ["spec.rules[0].form: unknown field; known here: from, to"]],
     [source(""), ["source: must have at least one field"]],
     [source("principals: []"), ["principals: must be at least 1 item"]],
     [source("principals: ['']"), ["principals[0]: must be at least 1 character"]],
