@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
@@ -17,6 +17,7 @@ import { bundleWorker } from "./bundle.ts";
 import { type BundledWorker, runtimeConfig, type RuntimeSocket } from "./runtime-config.ts";
 import type { Failure } from "../failure.ts";
 import { cannotStart } from "./cannot-start.ts";
+import { noteRunning, refuseIfRunning } from "./state-lock.ts";
 import { readWorkerConfig, type ServiceTarget, type WorkerSource } from "./worker-config.ts";
 
 export interface RuntimeOptions {
@@ -68,6 +69,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     // A group of its own: Ctrl-C on a terminal is for this process, which then stops the runtime in order.
     detached: true,
   });
+  if (child.pid !== undefined) noteRunning(dirname(configPath), child.pid);
   // Whatever ends this process, the runtime must not stay behind with the port.
   const killWithParent = () => child.kill("SIGKILL");
   process.once("exit", killWithParent);
@@ -99,6 +101,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 /** Bundles the Workers and writes the runtime's configuration beside them; returns its path. */
 async function writeConfig(options: RuntimeOptions, host: string): Promise<string> {
   const directory = join(resolve(options.stateDir), "runtime");
+  refuseIfRunning(directory);
   const objectsDir = join(resolve(options.stateDir), "objects");
   mkdirSync(directory, { recursive: true });
   // Among the objects are private keys.

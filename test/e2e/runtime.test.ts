@@ -25,7 +25,7 @@ test("runs Workers with their vars, bindings, entrypoints, props and objects", a
 
   expect(await response.json()).toEqual({
     url: `${runtime.url}/a`,
-    vars: ['said "hi"\n\\x41 ü', { calls: 3 }, "added"],
+    vars: ['said "hi"\n\\x41 ü\u0001', { calls: 3 }, "added"],
     back: { props: { name: "front" }, count: 1 },
   });
 });
@@ -80,6 +80,15 @@ test("ends at a stop", async () => {
   await runtime.stop();
 
   await expect(fetch(runtime.url)).rejects.toThrow("fetch failed");
+});
+
+test("refuses a state directory that another runtime uses", async () => {
+  const directory = stateDir();
+  const { pid } = await start({ stateDir: directory });
+
+  await expect(start({ stateDir: directory })).rejects.toThrow(
+    `process ${pid}, a workerd, already runs with the state in ${directory}`,
+  );
 });
 
 test("says which port is taken", async () => {
