@@ -23,10 +23,19 @@ export function parseAddress(text: string): AddressResult {
   if ((kind !== "binding" && kind !== "dispatch") || rest.length > 0) {
     return refuse(`is not an address: ${FORMS}`);
   }
-  // A binding is a property of `env`, so that its name may not reach into Object.prototype.
-  return /^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(name) && name !== "constructor"
-    ? { ok: true, address: { kind, name } }
-    : refuse(`${kind}: takes a name of letters, digits, '-' and '_' that begins with a letter`);
+  if (!/^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(name)) {
+    return refuse(`${kind}: takes a name of letters, digits, '-' and '_' that begins with a letter`);
+  }
+  if (kind === "binding" && isReserved(name)) return refuse(`may not be the mesh's own binding ${name}`);
+  return { ok: true, address: { kind, name } };
+}
+
+/** The mesh's own bindings: an endpoint among them would hand its objects to whoever may declare endpoints. */
+const RESERVED = /^(MESH|REGISTRY|HEALTH|CIRCUIT|RATE_LIMIT|AUTHORITY|TELEMETRY|CHANNEL|ASSETS|SELVEDGE_.*)$/;
+
+/** A binding is a property of `env`, so that its name may not reach into Object.prototype, either. */
+function isReserved(name: string): boolean {
+  return RESERVED.test(name) || Reflect.has(Object.prototype, name);
 }
 
 function parseOrigin(text: string): AddressResult {
