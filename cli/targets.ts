@@ -17,11 +17,15 @@ export interface Target {
   readonly names: readonly string[];
 }
 
-/** Reads `KIND[,KIND…] [NAME…]` or `KIND/NAME…`. `all` stands for every kind. */
+/** Reads `KIND[,KIND…] [NAME…]` or `KIND/NAME…`. `all` stands for every kind that lives in a namespace. */
 export function parseTargets(args: readonly string[]): readonly Target[] {
   if (args.some((arg) => arg.includes("/"))) return args.map(parsePair);
   const [kinds = "", ...names] = args;
-  if (kinds === "all" && names.length === 0) return kindsOf().map((info) => ({ info, names }));
+  if (kinds === "all" && names.length === 0) {
+    return kindsOf()
+      .filter((info) => info.isNamespaced)
+      .map((info) => ({ info, names }));
+  }
   return kinds.split(",").map((kind) => ({ info: requireKind(kind), names }));
 }
 

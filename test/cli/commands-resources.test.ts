@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { kindsOf } from "../../shared/wire/resources/kinds.ts";
 import { against, CREATED, ENDPOINT, ref, REVIEWS, SHOP } from "./commands-kit.ts";
 
 describe("apply", () => {
@@ -108,6 +109,18 @@ describe("get", () => {
       "NAME              PORTS   SELECTOR      AGE\nservice/reviews   80      app=reviews   3h\n\n" +
         "NAME                               ADDRESS           VERSION   WEIGHT   AGE\n" +
         "endpoint.selvedge.dev/reviews-v1   binding:REVIEWS   v1        1        3h\n",
+    );
+  });
+
+  test("all, which are the kinds that live in a namespace", async () => {
+    const lines = kindsOf().map(({ kind }) => `GET /api/v1/resources?kind=${kind}&namespace=default`);
+    const ran = await against(Object.fromEntries(lines.map((line) => [line, { items: [] }])), ["get", "all"]);
+    const kinds = ran.heard.map((line) => /kind=(\w+)&namespace=default$/.exec(String(line))?.[1]);
+    expect(kinds.sort()).toEqual(
+      kindsOf()
+        .filter(({ kind }) => kind !== "Namespace")
+        .map(({ kind }) => kind)
+        .sort(),
     );
   });
 
