@@ -74,7 +74,7 @@ function createClock(): {
     },
     next: (limit) => {
       const [first] = [...timers].filter(({ at }) => at <= limit).sort((a, b) => a.at - b.at);
-      now = Math.max(now, first?.at ?? Math.min(limit, Number.MAX_SAFE_INTEGER));
+      if (first !== undefined || limit < Number.POSITIVE_INFINITY) now = Math.max(now, first?.at ?? limit);
       if (first === undefined) return false;
       timers.delete(first);
       first.act();
@@ -145,11 +145,11 @@ async function advance(clock: ReturnType<typeof createClock>, ms: number): Promi
 }
 
 async function run<T>(clock: ReturnType<typeof createClock>, work: Promise<T> | T): Promise<T> {
-  let isDone = false;
-  const settled = Promise.resolve(work).finally(() => (isDone = true));
+  const progress = { isDone: false };
+  const settled = Promise.resolve(work).finally(() => (progress.isDone = true));
   // Looked at again below; a rejection is not lost.
   settled.catch(() => undefined);
-  for (await quiesce(); !isDone; await quiesce()) clock.next(Number.POSITIVE_INFINITY);
+  for (await quiesce(); !progress.isDone; await quiesce()) clock.next(Number.POSITIVE_INFINITY);
   return settled;
 }
 

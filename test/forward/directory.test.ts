@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { findGate, linkDirectory } from "../../shared/forward/directory.ts";
+import type { Knock } from "../../shared/forward/directory.ts";
 import { directory, listener } from "../fakes/units.ts";
 
 const LISTENERS = [
@@ -17,30 +18,33 @@ const LISTENERS = [
   listener("second", { id: "second", hostname: "*", port: 8080, domains: ["b.test", "*.b.test"] }),
 ];
 
-test.each<[string, string, number, "http" | "https", [string, string | null] | null]>([
-  ["an exact host name before a wildcard", "www.shop.test", 80, "http", ["exact", "www.shop.test"]],
-  ["the wildcard for other hosts", "x.shop.test", 80, "http", ["wild", "*.shop.test"]],
-  ["the most specific domain of a listener", "api.shop.test", 80, "http", ["wild", "api.shop.test"]],
-  ["several labels below a wildcard", "x.y.shop.test", 80, "http", ["wild", "*.shop.test"]],
-  ["the listener of the port and scheme", "x.shop.test", 443, "https", ["tls", "*.shop.test"]],
-  ["a listener of the scheme on an unknown port", "x.shop.test", 8787, "http", ["wild", "*.shop.test"]],
-  ["the gateway that has a route for the host", "b.test", 8787, "http", ["second", "b.test"]],
-  ["another gateway's route", "a.test", 8787, "http", ["first", "a.test"]],
+test.each<[string, string, [string, string | null] | null]>([
+  ["an exact host name before a wildcard", "http://www.shop.test:80", ["exact", "www.shop.test"]],
+  ["the wildcard for other hosts", "http://x.shop.test:80", ["wild", "*.shop.test"]],
+  ["the most specific domain of a listener", "http://api.shop.test:80", ["wild", "api.shop.test"]],
+  ["several labels below a wildcard", "http://x.y.shop.test:80", ["wild", "*.shop.test"]],
+  ["the listener of the port and scheme", "https://x.shop.test:443", ["tls", "*.shop.test"]],
+  ["a listener of the scheme on an unknown port", "http://x.shop.test:8787", ["wild", "*.shop.test"]],
+  ["the gateway that has a route for the host", "http://b.test:8787", ["second", "b.test"]],
+  ["another gateway's route", "http://a.test:8787", ["first", "a.test"]],
   [
     "a listener without routes: it is the gateway's own and hides the wildcard",
-    "bare.shop.test",
-    80,
-    "http",
+    "http://bare.shop.test:80",
     ["bare", null],
   ],
-])("finds %s", (_what, host, port, scheme, expected) => {
+])("finds %s", (_what, at, expected) => {
   const linked = linkDirectory(directory({ listeners: LISTENERS }));
 
-  const gate = findGate(linked, { host, port, scheme });
+  const gate = findGate(linked, knock(at));
 
   expect(gate === null ? null : [gate.listener.id, gate.domain]).toEqual(expected);
-  expect(findGate(linked, { host, port, scheme })).toBe(gate);
+  expect(findGate(linked, knock(at))).toBe(gate);
 });
+
+function knock(at: string): Knock {
+  const [, scheme, host = "", port] = /^(https?):\/\/(.+):(\d+)$/.exec(at) ?? [];
+  return { host, port: Number(port), scheme: scheme === "https" ? "https" : "http" };
+}
 
 test("a wildcard does not cover its own name", () => {
   const linked = linkDirectory(directory({ listeners: LISTENERS.slice(0, 4) }));

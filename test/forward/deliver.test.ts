@@ -1,0 +1,174 @@
+import { expect, test } from "vitest";
+import { carry } from "../../shared/forward/carry.ts";
+import type { Goal } from "../../shared/forward/carry.ts";
+import type { MeshKit } from "../fakes/mesh-kit.ts";
+import {
+  reception,
+  setUp,
+  ok,
+  unavailable,
+  broken,
+  unreachable,
+  never,
+  THREE,
+  get,
+  codeOf,
+} from "../fakes/loop.ts";
+import { service, TRAFFIC } from "../fakes/units.ts";
+
+test("tries each time another endpoint, and answers with the first success", async () => {
+  const { kit, sent } = setUp(service("reviews", { endpoints: THREE }), [unavailable, broken, ok]);
+
+  const response = await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect(response.status).toBe(200);
+  expect(new Set(sent.map(({ line }) => line.slice(0, 1)))).toEqual(new Set(["a", "b", "c"]));
+  expect(kit.mesh.state.meter.host.retries).toBe(2);
+});
+
+test("answers with the last failure when the tries are used up", async () => {
+  const { kit, sent } = setUp(service("reviews"), [unavailable]);
+
+  const response = await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect([response.status, await response.text(), sent.length]).toEqual([503, "busy", 3]);
+});
+
+test.each<[string, () => Promise<Response>, string, number]>([
+  ["a broken connection", broken, "upstream.broken", 502],
+  ["an endpoint out of reach", unreachable, "upstream.unreachable", 502],
+])("answers for %s itself", async (_what, answer, code, status) => {
+  const { kit } = setUp(service("reviews"), [answer]);
+
+  const response = await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect(await codeOf(response)).toEqual([status, code]);
+});
+
+test.each<[string, RequestInit, () => Promise<Response>, string[]]>([
+  ["a POST that may have arrived is not sent twice", { method: "POST", body: "x" }, broken, ["x"]],
+  [
+    "a small POST that was never sent is sent again, whole",
+    { method: "POST", body: "x", headers: { "content-length": "1" } },
+    unreachable,
+    ["x", "x", "x"],
+  ],
+  ["a PUT of unknown length is sent once", { method: "PUT", body: "x" }, broken, ["x"]],
+  [
+    "a small PUT is sent again, whole",
+    { method: "PUT", body: "x", headers: { "content-length": "1" } },
+    broken,
+    ["x", "x", "x"],
+  ],
+  [
+    "a large PUT is sent once",
+    { method: "PUT", body: "x".repeat(65_537), headers: { "content-length": "65537" } },
+    broken,
+    ["x".repeat(65_537)],
+  ],
+])("%s", async (_what, init, answer, bodies) => {
+  const { kit, sent } = setUp(service("reviews"), [answer]);
+
+  await kit.run(carry(kit.mesh, new Request("http://reviews/", init), reception()));
+
+  expect(sent.map(({ body }) => body)).toEqual(bodies);
+});
+
+test("gives up at the request's deadline, whatever tries are left", async () => {
+  const traffic = {
+    ...TRAFFIC,
+    timeouts: { requestMs: 500, perTryMs: 200 },
+    retry: { ...TRAFFIC.retry, retries: 9 },
+  };
+  const { kit, sent } = setUp(service("reviews", { traffic }), [never]);
+  await kit.run(carry(kit.mesh, get(), reception({ goalOf: () => ({ kind: "unknown" }) })));
+  const before = kit.now();
+
+  const response = await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect(await codeOf(response)).toEqual([504, "upstream.timeout"]);
+  expect(kit.now() - before).toBeLessThanOrEqual(500);
+  expect(sent.length).toBeGreaterThan(1);
+});
+
+test("keeps retries within the budget, however many calls fail at once", async () => {
+  const traffic = {
+    ...TRAFFIC,
+    retry: { ...TRAFFIC.retry, retries: 3 },
+    circuit: { failuresToOpen: 1e9, openForMs: 1 },
+  };
+  const { kit, sent } = setUp(service("reviews", { traffic }), [unavailable]);
+
+  await kit.run(Promise.all(Array.from({ length: 100 }, () => carry(kit.mesh, get(), reception()))));
+
+  // 100 first tries, and retries for at most a fifth of the calls in flight beside each other, three rounds deep.
+  expect(sent.length).toBeGreaterThan(102);
+  expect(sent.length).toBeLessThanOrEqual(100 + 3 * 20);
+  const { traffic: state } = linkedReviews(kit);
+  expect([state.active, state.retrying, state.load.inFlight.size]).toEqual([0, 0, 0]);
+});
+
+function linkedReviews(
+  kit: MeshKit,
+): Extract<ReturnType<MeshKit["mesh"]["state"]["snapshot"]["view"]["units"]["get"]>, { kind: "service" }> {
+  const linked = kit.mesh.state.snapshot.view.units.get("service:shop/reviews");
+  if (linked?.kind !== "service") throw new Error("reviews is not loaded");
+  return linked;
+}
+
+test("opens a circuit, tells the mesh, lets one probe out when it is time, and closes again", async () => {
+  const traffic = {
+    ...TRAFFIC,
+    circuit: { failuresToOpen: 2, openForMs: 10_000 },
+    retry: { ...TRAFFIC.retry, retries: 0 },
+  };
+  const { kit, sent } = setUp(service("reviews", { traffic }), [unavailable, unavailable, ok]);
+  const call = (): Promise<Response> => kit.run(carry(kit.mesh, get(), reception()));
+
+  await call();
+  await call();
+  const refused = await call();
+  const asked = sent.length;
+  kit.control.claimProbe = async () => false;
+  await kit.advance(10_000);
+  const notOurs = await call();
+  kit.control.claimProbe = async () => true;
+  await kit.advance(10_000);
+  const probe = await call();
+
+  expect([refused.headers.get("retry-after"), await codeOf(refused)]).toEqual(["10", [503, "circuit.open"]]);
+  expect(asked).toBe(2);
+  expect(await codeOf(notOurs)).toEqual([503, "circuit.open"]);
+  expect(probe.status).toBe(200);
+  expect(kit.calls.circuits).toEqual([
+    { endpoint: "a", reporter: "reporter-1", state: "open" },
+    { endpoint: "a", reporter: "reporter-1", state: "closed" },
+  ]);
+});
+
+test("a probe goes out although the shared circuit cannot be asked", async () => {
+  const traffic = {
+    ...TRAFFIC,
+    circuit: { failuresToOpen: 1, openForMs: 10_000 },
+    retry: { ...TRAFFIC.retry, retries: 0 },
+  };
+  const { kit } = setUp(service("reviews", { traffic }), [unavailable, ok]);
+  kit.control.claimProbe = never as never;
+  await kit.run(carry(kit.mesh, get(), reception()));
+  await kit.advance(10_000);
+
+  const response = await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect(response.status).toBe(200);
+});
+
+test("uses the one endpoint that another host chose, tries it once, and leaves counting to that host", async () => {
+  const { kit, sent } = setUp(service("reviews", { endpoints: THREE }), [unavailable]);
+  const goal: Goal = { kind: "endpoint", service: "shop/reviews", port: 80, endpoint: "b" };
+
+  await kit.run(carry(kit.mesh, get(), reception({ goalOf: () => goal })));
+  await kit.advance(1_000);
+
+  expect(sent.map(({ line }) => line)).toEqual(["b GET http://reviews/"]);
+  expect(kit.calls.reports).toEqual([]);
+});

@@ -1,0 +1,104 @@
+import { beforeAll, expect, test } from "vitest";
+import { callerOf } from "../../shared/identity/spiffe.ts";
+import { generateSigningKey } from "../../shared/identity/key.ts";
+import type { KeyPair } from "../../shared/identity/key.ts";
+import { identify } from "../../shared/forward/identify.ts";
+import { prepare } from "../../shared/forward/sync.ts";
+import type { Caller } from "../../shared/engine/authorize.ts";
+import { meshKit } from "../fakes/mesh-kit.ts";
+import type { MeshKit } from "../fakes/mesh-kit.ts";
+import { directory, TRUST_DOMAIN } from "../fakes/units.ts";
+import { forge } from "../identity/forge.ts";
+
+const MESH = "spiffe://mesh.test";
+const WEB = callerOf({ trustDomain: TRUST_DOMAIN, namespace: "shop", serviceAccount: "web" });
+const OTHER = callerOf({ trustDomain: TRUST_DOMAIN, namespace: "shop", serviceAccount: "other" });
+
+let pair: KeyPair;
+let stranger: KeyPair;
+let ours: string;
+let others: string;
+
+beforeAll(async () => {
+  [pair, stranger] = [await generateSigningKey(), await generateSigningKey()];
+  ours = await forge(pair, {}, { aud: MESH });
+  others = await forge(pair, {}, { aud: MESH, sub: `spiffe://${OTHER.principal}`, jti: "t-2" });
+});
+
+async function kitWith(...pairs: readonly KeyPair[]): Promise<MeshKit> {
+  const kit = meshKit({ units: { directory: directory({ keys: pairs.map((each) => each.publicJwk) }) } });
+  await kit.run(prepare(kit.mesh, ["directory"]));
+  return kit;
+}
+
+async function identified(
+  kit: MeshKit,
+  fields: Readonly<Record<string, string>>,
+  vouched: Caller | null = null,
+): Promise<unknown> {
+  const identity = await kit.run(
+    identify(kit.mesh, { headers: new Headers(fields), vouched, audiences: [MESH] }),
+  );
+  if (identity.kind === "refusal") return identity.problem.code;
+  return [identity.caller?.principal ?? null, identity.isBearerOurs];
+}
+
+test("nobody is nobody", async () => {
+  expect(await identified(await kitWith(pair), {})).toEqual([null, false]);
+});
+
+test.each<[string, () => Readonly<Record<string, string>>, Caller | null, unknown]>([
+  ["a peer token", () => ({ "x-selvedge-peer": ours }), null, [WEB.principal, false]],
+  ["a bearer token of the mesh", () => ({ authorization: `Bearer ${ours}` }), null, [WEB.principal, true]],
+  ["props of a binding", () => ({}), WEB, [WEB.principal, false]],
+  [
+    "all of them, agreeing",
+    () => ({ "x-selvedge-peer": ours, authorization: `Bearer ${ours}` }),
+    WEB,
+    [WEB.principal, true],
+  ],
+  ["another scheme", () => ({ authorization: `Basic ${ours}` }), null, [null, false]],
+  [
+    "a token of another issuer: an end user's",
+    () => ({ authorization: "Bearer a.b.c" }),
+    null,
+    [null, false],
+  ],
+  [
+    "two tokens that differ",
+    () => ({ "x-selvedge-peer": ours, authorization: `Bearer ${others}` }),
+    null,
+    "authn.token.invalid",
+  ],
+  ["a token that differs from the props", () => ({ "x-selvedge-peer": ours }), OTHER, "authn.token.invalid"],
+  ["a peer token that is none", () => ({ "x-selvedge-peer": "end-user" }), null, "authn.token.invalid"],
+  ["an empty peer token", () => ({ "x-selvedge-peer": "" }), null, "authn.token.invalid"],
+])("takes %s for what it is", async (_what, fields, vouched, expected) => {
+  expect(await identified(await kitWith(pair), fields(), vouched)).toEqual(expected);
+});
+
+test.each<[string, () => Promise<string>, string]>([
+  ["for another audience", () => forge(pair, {}, {}), "authn.token.invalid"],
+  ["with another key", () => forge(stranger, {}, { aud: MESH }), "authn.token.invalid"],
+  ["that has expired", () => forge(pair, {}, { aud: MESH, iat: 1, exp: 2 }), "authn.token.expired"],
+])("refuses a mesh token %s, and never takes it for nobody", async (_what, make, code) => {
+  expect(await identified(await kitWith(pair), { authorization: `Bearer ${await make()}` })).toBe(code);
+});
+
+test("without any key of the mesh, tokens cannot be checked", async () => {
+  expect(await identified(await kitWith(), { "x-selvedge-peer": ours })).toBe("authn.keys_unavailable");
+});
+
+test("a token of a key that the isolate has not heard of yet is looked at again after a sync", async () => {
+  const kit = await kitWith(stranger);
+  kit.put({ directory: directory({ keys: [stranger.publicJwk, pair.publicJwk] }) });
+
+  expect(await identified(kit, { "x-selvedge-peer": ours })).toEqual([WEB.principal, false]);
+});
+
+test("a flood of bad tokens does not become a flood of syncs", async () => {
+  const kit = await kitWith(pair);
+  for (let n = 0; n < 100; n++) await identified(kit, { "x-selvedge-peer": "bad" });
+
+  expect(kit.calls.syncs.length).toBe(2);
+});

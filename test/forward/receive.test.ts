@@ -1,0 +1,104 @@
+import { beforeAll, expect, test } from "vitest";
+import { receive } from "../../shared/forward/receive.ts";
+import { generateSigningKey } from "../../shared/identity/key.ts";
+import type { KeyPair } from "../../shared/identity/key.ts";
+import type { InboundPolicy, Unit } from "../../shared/engine/snapshot.ts";
+import { meshKit } from "../fakes/mesh-kit.ts";
+import type { MeshKit } from "../fakes/mesh-kit.ts";
+import { directory, PERMISSIVE, workload } from "../fakes/units.ts";
+import { forge } from "../identity/forge.ts";
+
+const STRICT: InboundPolicy = { ...PERMISSIVE, peer: "strict" };
+const CLOSED: InboundPolicy = { ...PERMISSIVE, authorization: { deny: [], allow: [] } };
+const CERTIFICATE = "By=spiffe://mesh.test/ns/shop/sa/reviews;URI=spiffe://mesh.test/ns/shop/sa/web";
+
+let pair: KeyPair;
+let token: string;
+let admitted: string;
+
+beforeAll(async () => {
+  pair = await generateSigningKey();
+  token = await forge(pair, {}, {});
+  admitted = await forge(pair, {}, { jti: "t-2", "selvedge.dev/admitted": true });
+});
+
+function kitWith(inbound: InboundPolicy): MeshKit {
+  const units: Record<string, Unit> = {
+    directory: directory({ keys: [pair.publicJwk] }),
+    "workload:shop/reviews-v1": workload(inbound),
+  };
+  return meshKit({ units });
+}
+
+async function received(
+  kit: MeshKit,
+  fields: Readonly<Record<string, string>>,
+  url = "http://reviews/",
+): Promise<unknown> {
+  const request = new Request(url, { headers: fields });
+  const outcome = await kit.run(receive(kit.mesh, request, "shop/reviews-v1"));
+  if (outcome instanceof Response) return ((await outcome.json()) as { code: string }).code;
+  const owned = Object.fromEntries([...outcome.request.headers].filter(([name]) => name.includes("c")));
+  return { caller: outcome.caller?.principal ?? null, isSame: outcome.request === request, owned };
+}
+
+test("lets a proven caller in, with the request as it came", async () => {
+  const fields = { "x-selvedge-peer": token, "x-forwarded-client-cert": CERTIFICATE };
+
+  expect(await received(kitWith(STRICT), fields)).toMatchObject({
+    caller: "mesh.test/ns/shop/sa/web",
+    isSame: true,
+  });
+});
+
+test.each<[string, InboundPolicy, () => Readonly<Record<string, string>>, string]>([
+  ["an unknown caller where one must be known", STRICT, () => ({}), "authn.missing"],
+  ["a token that is none", PERMISSIVE, () => ({ "x-selvedge-peer": "x" }), "authn.token.invalid"],
+  ["a caller whom no policy allows", CLOSED, () => ({ "x-selvedge-peer": token }), "authz.default_deny"],
+])("refuses %s", async (_what, inbound, fields, code) => {
+  expect(await received(kitWith(inbound), fields())).toBe(code);
+});
+
+test("does not decide again what the edge has decided", async () => {
+  expect(await received(kitWith(CLOSED), { "x-selvedge-peer": admitted })).toMatchObject({
+    caller: "mesh.test/ns/shop/sa/web",
+    isSame: true,
+  });
+});
+
+test("removes what an unknown caller says about itself", async () => {
+  const fields = { "x-forwarded-client-cert": CERTIFICATE, "client-cert": "x", "x-custom": "kept" };
+
+  expect(await received(kitWith(PERMISSIVE), fields)).toEqual({
+    caller: null,
+    isSame: false,
+    owned: { "x-custom": "kept" },
+  });
+});
+
+test("removes what a known caller says in another's name", async () => {
+  const forged = CERTIFICATE.replace("sa/web", "sa/admin");
+
+  expect(
+    await received(kitWith(PERMISSIVE), { "x-selvedge-peer": token, "x-forwarded-client-cert": forged }),
+  ).toEqual({
+    caller: "mesh.test/ns/shop/sa/web",
+    isSame: false,
+    owned: { "x-forwarded-client-cert": CERTIFICATE },
+  });
+});
+
+test("refuses everything without the workload's policies", async () => {
+  const kit = meshKit({ units: { directory: directory({ keys: [pair.publicJwk] }) } });
+
+  expect(await received(kit, { "x-selvedge-peer": token })).toBe("control.unavailable");
+});
+
+test("keeps deciding by the last policies while the registry is out of reach", async () => {
+  const kit = kitWith(STRICT);
+  await received(kit, {});
+  kit.control.sync = () => Promise.reject(new Error("down"));
+  await kit.advance(60_000);
+
+  expect(await received(kit, {})).toBe("authn.missing");
+});
