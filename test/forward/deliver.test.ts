@@ -26,6 +26,17 @@ test("tries each time another endpoint, and answers with the first success", asy
   expect(kit.mesh.state.meter.host.retries).toBe(2);
 });
 
+test("avoids what it has tried, however endpoints are chosen", async () => {
+  const traffic = { ...TRAFFIC, loadBalancing: { kind: "least-request", choices: 1 } as const };
+  const { kit, sent } = setUp(service("reviews", { endpoints: THREE, traffic }), [unavailable]);
+
+  for (let call = 0; call < 4; call++) await kit.run(carry(kit.mesh, get(), reception()));
+
+  const ids = sent.map(({ line }) => line.slice(0, 1));
+  const perCall = [0, 3, 6, 9].map((first) => new Set(ids.slice(first, first + 3)).size);
+  expect(perCall).toEqual([3, 3, 3, 3]);
+});
+
 test("answers with the last failure when the tries are used up", async () => {
   const { kit, sent } = setUp(service("reviews"), [unavailable]);
 
@@ -72,6 +83,16 @@ test.each<[string, RequestInit, () => Promise<Response>, string[]]>([
   await kit.run(carry(kit.mesh, new Request("http://reviews/", init), reception()));
 
   expect(sent.map(({ body }) => body)).toEqual(bodies);
+});
+
+test("holds the body of a PUT that is tried again for its status alone", async () => {
+  const retry = { ...TRAFFIC.retry, on: [], statusCodes: [503] };
+  const { kit, sent } = setUp(service("reviews", { traffic: { ...TRAFFIC, retry } }), [unavailable]);
+  const init = { method: "PUT", body: "x", headers: { "content-length": "1" } };
+
+  await kit.run(carry(kit.mesh, new Request("http://reviews/", init), reception()));
+
+  expect(sent.map(({ body }) => body)).toEqual(["x", "x", "x"]);
 });
 
 test("gives up at the request's deadline, whatever tries are left", async () => {

@@ -46,6 +46,21 @@ function knock(at: string): Knock {
   return { host, port: Number(port), scheme: scheme === "https" ? "https" : "http" };
 }
 
+test.each([
+  [80, "near"],
+  [8080, "far"],
+  [9090, "near"],
+])("of two gateways with the same host, port %d is answered by %s", (port, id) => {
+  const listeners = [
+    listener("one", { id: "near", domains: ["a.test"] }),
+    listener("two", { id: "far", port: 8080, domains: ["a.test"] }),
+  ];
+
+  const gate = findGate(linkDirectory(directory({ listeners })), { host: "a.test", port, scheme: "http" });
+
+  expect(gate?.listener.id).toBe(id);
+});
+
 test("a wildcard does not cover its own name", () => {
   const linked = linkDirectory(directory({ listeners: LISTENERS.slice(0, 4) }));
 

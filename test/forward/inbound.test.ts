@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Authorization, AuthorizationRule } from "../../shared/engine/authorize.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import { endpoint } from "../engine/endpoints.ts";
 import { reception, setUp, ok, unavailable, get, codeOf } from "../fakes/loop.ts";
@@ -75,12 +76,7 @@ test("a host that does not enforce the inbound half leaves it to whoever does", 
 
 test("a gateway's policies decide about the client, the service's about the gateway", async () => {
   const door = listener("front");
-  const onlyFront = {
-    policy: "shop/p",
-    rule: 0,
-    from: [{ principals: [{ kind: "exact", value: "mesh.test/ns/shop/sa/front" }] }],
-    to: [],
-  } as const;
+  const onlyFront = ruleFor("mesh.test/ns/shop/sa/front");
   const inbound = [
     { ...PERMISSIVE, peer: "strict" as const, authorization: { deny: [], allow: [onlyFront] } },
   ];
@@ -109,3 +105,33 @@ test("a gateway's policies decide about the client, the service's about the gate
     "URI=spiffe://mesh.test/ns/shop/sa/front",
   );
 });
+
+test.each<[string, Authorization, number, string]>([
+  [
+    "for the gateway itself do not let in who comes through it",
+    { deny: [], allow: [ruleFor("mesh.test/ns/shop/sa/front")] },
+    403,
+    "authz.default_deny",
+  ],
+  [
+    "that cannot be decided deny",
+    { deny: [{ ...ruleFor("x"), from: null as never }], allow: null },
+    503,
+    "authz.error",
+  ],
+])("a gateway's policies %s", async (_what, authorization, status, code) => {
+  const door = listener("front");
+  const more = {
+    directory: directory({ listeners: [door] }),
+    [`host:${door.id}#*`]: virtualHost(routeSet({ backends: [backend("reviews")] }), authorization),
+  };
+  const { kit } = setUp(service("reviews"), [ok], { more });
+
+  const visit = reception({ vouched: () => null, goalOf: () => ({ kind: "gateway" }) });
+
+  expect(await codeOf(await kit.run(carry(kit.mesh, get(), visit)))).toEqual([status, code]);
+});
+
+function ruleFor(principal: string): AuthorizationRule {
+  return { policy: "shop/p", rule: 0, from: [{ principals: [{ kind: "exact", value: principal }] }], to: [] };
+}

@@ -75,9 +75,10 @@ test("buckets are bounded, and those in use outlive those that are full again", 
   for (let n = 0; n < MAX_BUCKETS / 2; n++)
     await takeQuietly(kit, limit({ rate: { requests: 1, perMs: 1, burst: 1 } }), n);
   await kit.advance(1_000);
-  for (let n = 0; n < MAX_BUCKETS; n++) await takeQuietly(kit, limit({ policy: "shop/more" }), n);
+  for (let n = 0; n < (3 * MAX_BUCKETS) / 4; n++) await takeQuietly(kit, limit({ policy: "shop/more" }), n);
 
   expect(kit.mesh.state.buckets.size).toBeLessThanOrEqual(MAX_BUCKETS);
+  expect(await take(kit, [forLong], "in use")).not.toBeNull();
 });
 
 /** Without the turns of the event loop that `run` lets pass: there are thousands. */

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import { generateSigningKey } from "../../shared/identity/key.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import { reception, setUp, ok, never, get } from "../fakes/loop.ts";
-import { backend, routeSet, service } from "../fakes/units.ts";
+import { backend, directory, routeSet, service } from "../fakes/units.ts";
+import { forge } from "../identity/forge.ts";
 
 test("says to the callee what only the mesh may say", async () => {
   const { kit, sent } = setUp(service("reviews"), [ok]);
@@ -102,4 +104,28 @@ test("goes without a token when none can be had, and does not wait for ever", as
 
   expect(sent.map(({ headers }) => headers.get("x-selvedge-peer"))).toEqual([null, null]);
   expect(kit.now() - before).toBeLessThan(1_500);
+});
+
+test("a token that the way would not keep secret is not even asked for", async () => {
+  const { kit, sent } = setUp(service("reviews"), [ok], {
+    way: { origin: "http://10.0.0.1", carriesToken: false },
+  });
+
+  await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect([sent[0]?.headers.get("x-selvedge-peer"), kit.calls.tokens]).toEqual([null, []]);
+  expect(sent[0]?.headers.get("x-forwarded-client-cert")).toContain("sa/web");
+});
+
+test("a bearer token for the mesh goes no further than the mesh", async () => {
+  const pair = await generateSigningKey();
+  const more = { directory: directory({ keys: [pair.publicJwk] }) };
+  const { kit, sent } = setUp(service("reviews"), [ok], { more });
+  const authorization = `Bearer ${await forge(pair, {}, { aud: "spiffe://mesh.test" })}`;
+
+  const request = new Request("http://reviews/", { headers: { authorization } });
+  await kit.run(carry(kit.mesh, request, reception({ readsTokens: true, vouched: () => null })));
+
+  expect(sent[0]?.headers.get("authorization")).toBeNull();
+  expect(sent[0]?.headers.get("x-forwarded-client-cert")).toContain("sa/web");
 });

@@ -15,10 +15,12 @@ const CERTIFICATE = "By=spiffe://mesh.test/ns/shop/sa/reviews;URI=spiffe://mesh.
 let pair: KeyPair;
 let token: string;
 let admitted: string;
+let forEdge: string;
 
 beforeAll(async () => {
   pair = await generateSigningKey();
   token = await forge(pair, {}, {});
+  forEdge = await forge(pair, {}, { aud: "spiffe://mesh.test" });
   admitted = await forge(pair, {}, { jti: "t-2", "selvedge.dev/admitted": true });
 });
 
@@ -54,6 +56,13 @@ test("lets a proven caller in, with the request as it came", async () => {
 test.each<[string, InboundPolicy, () => Readonly<Record<string, string>>, string]>([
   ["an unknown caller where one must be known", STRICT, () => ({}), "authn.missing"],
   ["a token that is none", PERMISSIVE, () => ({ "x-selvedge-peer": "x" }), "authn.token.invalid"],
+  ["a token that is for the edge", PERMISSIVE, () => ({ "x-selvedge-peer": forEdge }), "authn.token.invalid"],
+  [
+    "a bearer token that claims that the edge has admitted the call",
+    CLOSED,
+    () => ({ authorization: `Bearer ${admitted}` }),
+    "authz.default_deny",
+  ],
   ["a caller whom no policy allows", CLOSED, () => ({ "x-selvedge-peer": token }), "authz.default_deny"],
 ])("refuses %s", async (_what, inbound, fields, code) => {
   expect(await received(kitWith(inbound), fields())).toBe(code);

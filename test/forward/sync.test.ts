@@ -99,6 +99,8 @@ test("recovers when the registry answers again", async () => {
   await kit.advance(0);
 
   expect(kit.mesh.state.snapshot.view.missing.has("service:shop/a")).toBe(true);
+  await kit.advance(1_001);
+  expect(prepare(kit.mesh, ["service:shop/a"])).not.toBeNull();
 });
 
 test("a cold isolate asks a failing registry once per half second, however many requests there are", async () => {
