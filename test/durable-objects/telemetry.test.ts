@@ -48,6 +48,7 @@ describe("totals", () => {
       ],
       host: { ...NO_COUNTS, syncs: 2, retries: 2, staleCalls: 7 },
     });
+    expect(await rows("SELECT * FROM began")).toHaveLength(1);
   });
 
   test("labels name the same series in whatever order they come", async () => {
