@@ -1,14 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { sample, startBookinfo, type Bookinfo } from "./bookinfo.ts";
 import { type Answer, inTurns, until } from "./http-client.ts";
 
-/**
- * Istio's own sample files are no part of the repository: the environment may
- * name the folder `istio-bookinfo` of somebody who has them.
- */
-const ISTIO = process.env["SELVEDGE_ISTIO_BOOKINFO"] ?? "SELVEDGE_ISTIO_BOOKINFO";
+/** Istio's own sample files are not part of this repository; they are tried where they lie beside it. */
+const ISTIO = fileURLToPath(new URL("../../../shared/conformance/istio-bookinfo", import.meta.url));
 
 const istio = (name: string) => join(ISTIO, `${name}.yaml`);
 
