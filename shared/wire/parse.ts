@@ -8,6 +8,7 @@ import { describeIssue, problemsOf } from "./issues.ts";
 import type { FieldProblem } from "./problem.ts";
 import { resourceKey, type Metadata } from "./resource.ts";
 import { findKind, kindsOf } from "./resources/kinds.ts";
+import { formOf } from "./resources/forms.ts";
 import { documentSchemas, isKnownKind, type Kind, type SpecOf } from "./resources/schemas.ts";
 import { inspectShape, isPlainObject } from "./shape.ts";
 
@@ -81,11 +82,12 @@ type Parsed =
   | { readonly where: string; readonly resource: ParsedResource }
   | { readonly where: string; readonly problems: readonly FieldProblem[] };
 
-function parseDocument(document: unknown, position: string, options: ParseOptions): Parsed {
-  const shape = inspectShape(document);
+function parseDocument(original: unknown, position: string, options: ParseOptions): Parsed {
+  const shape = inspectShape(original);
   if (shape !== null) return refuse(position, "", shape);
-  if (!isPlainObject(document))
+  if (!isPlainObject(original))
     return refuse(position, "", "must be an object with apiVersion, kind and metadata");
+  const document = formOf(original);
 
   const where = nameOf(document, position, options.defaultNamespace ?? "");
   const { kind } = document;

@@ -20,6 +20,11 @@ export interface KindInfo {
 const ISTIO = ["security.istio.io/v1", "security.istio.io/v1beta1", "selvedge.dev/v1"];
 const GATEWAY = ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"];
 const OURS = ["selvedge.dev/v1"];
+const ISTIO_NETWORKING = [
+  "networking.istio.io/v1",
+  "networking.istio.io/v1beta1",
+  "networking.istio.io/v1alpha3",
+];
 
 const KINDS: readonly KindInfo[] = [
   define("Namespace", ["v1"], ["namespaces", "ns"], false),
@@ -32,6 +37,13 @@ const KINDS: readonly KindInfo[] = [
   define("PeerAuthentication", ISTIO, ["peerauthentications", "pa"]),
   define("TrafficPolicy", OURS, ["trafficpolicies", "tp"]),
   define("RateLimitPolicy", OURS, ["ratelimitpolicies", "rlp"]),
+  // Kept as they came; what they become is compiled.
+  define("VirtualService", ISTIO_NETWORKING, ["virtualservices", "vs"]),
+  define("DestinationRule", ISTIO_NETWORKING, ["destinationrules", "dr"]),
+  define("ServiceEntry", ISTIO_NETWORKING, ["serviceentries", "se"]),
+  define("WorkloadEntry", ISTIO_NETWORKING, ["workloadentries", "we"]),
+  // Documents say `kind: Gateway`.
+  define("IstioGateway", ISTIO_NETWORKING, ["istiogateways", "gw"]),
 ];
 
 function define(

@@ -9,10 +9,18 @@ import { authorizationPolicySpec, type AuthorizationPolicySpec } from "./authori
 import { endpointSpec, type EndpointSpec } from "./endpoint.ts";
 import { annotations, inert, labels, notYet, refused, serviceName } from "./fields.ts";
 import { gatewaySpec, type GatewaySpec } from "./gateway.ts";
+import { destinationRuleSpec, type DestinationRuleSpec } from "./destination-rule.ts";
 import { httpRouteSpec, type HttpRouteSpec } from "./http-route.ts";
+import { istioGatewaySpec, type IstioGatewaySpec } from "./istio-gateway.ts";
 import { findKind } from "./kinds.ts";
 import { peerAuthenticationSpec, type PeerAuthenticationSpec } from "./peer-authentication.ts";
 import { rateLimitPolicySpec, type RateLimitPolicySpec } from "./rate-limit-policy.ts";
+import {
+  serviceEntrySpec,
+  workloadEntrySpec,
+  type ServiceEntrySpec,
+  type WorkloadEntrySpec,
+} from "./service-entry.ts";
 import {
   namespaceSpec,
   serviceAccountSpec,
@@ -21,6 +29,7 @@ import {
   type ServiceSpec,
 } from "./service.ts";
 import { trafficPolicySpec, type TrafficPolicySpec } from "./traffic-policy.ts";
+import { virtualServiceSpec, type VirtualServiceSpec } from "./virtual-service.ts";
 
 /** The spec of each kind, with defaults filled in. */
 export interface SpecOf {
@@ -34,6 +43,11 @@ export interface SpecOf {
   readonly PeerAuthentication: PeerAuthenticationSpec;
   readonly TrafficPolicy: TrafficPolicySpec;
   readonly RateLimitPolicy: RateLimitPolicySpec;
+  readonly VirtualService: VirtualServiceSpec;
+  readonly DestinationRule: DestinationRuleSpec;
+  readonly ServiceEntry: ServiceEntrySpec;
+  readonly WorkloadEntry: WorkloadEntrySpec;
+  readonly IstioGateway: IstioGatewaySpec;
 }
 
 /** The kinds that documents may have. */
@@ -106,6 +120,11 @@ export const documentSchemas = {
   ),
   TrafficPolicy: documentOf("TrafficPolicy", subdomain, trafficPolicySpec),
   RateLimitPolicy: documentOf("RateLimitPolicy", subdomain, rateLimitPolicySpec),
+  VirtualService: documentOf("VirtualService", subdomain, virtualServiceSpec),
+  DestinationRule: documentOf("DestinationRule", subdomain, destinationRuleSpec),
+  ServiceEntry: documentOf("ServiceEntry", subdomain, serviceEntrySpec),
+  WorkloadEntry: documentOf("WorkloadEntry", subdomain, workloadEntrySpec),
+  IstioGateway: documentOf("IstioGateway", subdomain, istioGatewaySpec),
 } as const satisfies Record<Kind, z.ZodType>;
 
 /** Whether documents of this kind are known. */

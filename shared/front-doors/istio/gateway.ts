@@ -1,0 +1,57 @@
+/**
+ * Istio's Gateway into Gateway API's.
+ *
+ * @module
+ */
+import type { IstioGatewaySpec } from "../../wire/resources/istio-gateway.ts";
+import { conclude, documentOf, openReport, present, type Foreign, type Translation } from "../translation.ts";
+
+type Server = IstioGatewaySpec["servers"][number];
+
+/** The name of the Gateway that one of Istio's becomes. */
+export function derivedGateway(name: string): string {
+  return `istiogateway.${name}`;
+}
+
+/** Translates a Gateway. Each host of a server becomes a listener. */
+export function translateGateway(document: Foreign<IstioGatewaySpec>): Translation {
+  const report = openReport(document);
+  if (Object.keys(document.spec.selector).length > 0) {
+    report.note("spec.selector", "has no effect: the mesh's edge serves every Gateway");
+  }
+  const listeners = document.spec.servers.flatMap((server, index) => {
+    const path = `spec.servers[${index}]`;
+    const isSecure = server.port.protocol === "HTTPS";
+    if (isSecure && server.tls === undefined)
+      report.problem(`${path}.tls`, "is required with protocol HTTPS");
+    if (!isSecure && server.tls !== undefined) report.problem(`${path}.tls`, "goes with protocol HTTPS only");
+    if (isSecure) report.note(`${path}.tls`, "the platform ends TLS and owns the certificates");
+    if (server.bind !== undefined)
+      report.note(`${path}.bind`, "has no effect: the edge has no address of its own");
+    return server.hosts.map((host, at) => listenerOf(server, host, `${index}-${at}`));
+  });
+  const spec = { gatewayClassName: "selvedge", listeners };
+  return conclude(report, [
+    documentOf(document, { kind: "Gateway", name: derivedGateway(document.metadata.name), spec }),
+  ]);
+}
+
+function listenerOf({ port }: Server, host: string, place: string): object {
+  const [hostname = "*", namespace = "*"] = host.split("/").toReversed();
+  const protocol = port.protocol === "HTTPS" ? "HTTPS" : "HTTP";
+  return present({
+    name: `${protocol.toLowerCase()}-${place}`,
+    hostname: hostname === "*" ? undefined : hostname,
+    port: port.number,
+    protocol,
+    tls: protocol === "HTTPS" ? { mode: "Terminate" } : undefined,
+    allowedRoutes: { namespaces: admission(namespace) },
+  });
+}
+
+/** Before a host's slash: the namespaces whose VirtualServices may bind; every one unless it says otherwise. */
+function admission(namespace: string): object {
+  if (namespace === "*") return { from: "All" };
+  if (namespace === ".") return { from: "Same" };
+  return { from: "Selector", selector: { matchLabels: { "kubernetes.io/metadata.name": namespace } } };
+}
