@@ -156,6 +156,7 @@ function compileService(world: World, qualified: string): ServiceUnit | null {
     traffic:
       oldest([...space.traffic.values()].filter(({ services }) => services.has(name)))?.traffic ??
       DEFAULT_TRAFFIC,
+    subsets: {},
   };
 }
 

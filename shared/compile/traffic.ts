@@ -4,13 +4,21 @@
  *
  * @module
  */
+import type { SessionPersistence } from "../engine/affinity.ts";
+import type { Hashing, LoadBalancing } from "../engine/balance.ts";
+import type { CircuitPolicy } from "../engine/circuit.ts";
+import type { HashKey } from "../engine/hash.ts";
+import type { HedgePolicy } from "../engine/hedge.ts";
 import type { RetryPolicy } from "../engine/retry.ts";
+import type { SlowStart } from "../engine/slow-start.ts";
 import type { TrafficPolicy } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
 import type { Timeouts } from "../engine/timeout.ts";
 import { parseDuration } from "../wire/duration.ts";
 import type { HttpRule } from "../wire/resources/http-route.ts";
-import type { TrafficPolicySpec } from "../wire/resources/traffic-policy.ts";
+import type { LoadBalancerSpec } from "../wire/resources/load-balancer.ts";
+import type { SessionPersistenceSpec } from "../wire/resources/session-persistence.ts";
+import type { TrafficSettings } from "../wire/resources/traffic-policy.ts";
 
 /**
  * What holds where nothing else is said:
@@ -20,8 +28,8 @@ import type { TrafficPolicySpec } from "../wire/resources/traffic-policy.ts";
  *   failing instance; of idempotent calls only, unless nothing was sent;
  * - back-off from 25 ms up to ten times that, and a budget of 20 % but at
  *   least 3, both Envoy's;
- * - 5 failures in a row open a circuit for 30 s: Envoy's `consecutive_5xx`
- *   and `base_ejection_time`;
+ * - 5 failures in a row, Envoy's `consecutive_5xx`, open a circuit for 5 s; it
+ *   only steers calls away, until a policy asks for a circuit breaker;
  * - panic below 50 % of usable endpoints, Envoy's threshold.
  */
 export const DEFAULT_TRAFFIC: TrafficPolicy = {
@@ -31,42 +39,156 @@ export const DEFAULT_TRAFFIC: TrafficPolicy = {
     retries: 2,
     on: ["connect-failure", "reset", "gateway-error"],
     statusCodes: [],
+    headers: [],
     backoff: { baseMs: 25, maxMs: 250 },
     anyMethod: false,
     budget: { ratio: 0.2, minConcurrent: 3 },
   },
-  circuit: { failuresToOpen: 5, openForMs: 30_000 },
+  circuit: { failuresToOpen: 5, openForMs: 5_000, rejects: false },
   panicRatio: 0.5,
+  hedge: null,
+  affinity: null,
 };
 
-/** Fills what a TrafficPolicy leaves out from the defaults. */
-export function compileTraffic(spec: TrafficPolicySpec): TrafficPolicy {
-  const { circuitBreaker, loadBalancer, panicThreshold, timeouts } = spec;
+/** Fills what a TrafficPolicy leaves out from the defaults, and what a subset leaves out from its service. */
+export function compileTraffic(spec: TrafficSettings, base: TrafficPolicy = DEFAULT_TRAFFIC): TrafficPolicy {
+  const { circuitBreaker, hedging, panicThreshold, retry, sessionPersistence, timeouts } = spec;
   return {
-    loadBalancing:
-      loadBalancer?.type === "RoundRobin"
-        ? { kind: "round-robin" }
-        : { kind: "least-request", choices: loadBalancer?.choiceCount ?? 2 },
-    timeouts:
-      timeouts === undefined ? DEFAULT_TRAFFIC.timeouts : compileTimeouts(timeouts.request, timeouts.perTry),
-    retry: compileRetry(spec.retry),
-    circuit: {
-      failuresToOpen: circuitBreaker?.consecutiveFailures ?? DEFAULT_TRAFFIC.circuit.failuresToOpen,
-      openForMs: parseDuration(circuitBreaker?.openFor ?? "") ?? DEFAULT_TRAFFIC.circuit.openForMs,
-    },
-    panicRatio: panicThreshold === undefined ? DEFAULT_TRAFFIC.panicRatio : panicThreshold / 100,
+    loadBalancing: compileBalancing(spec, base.loadBalancing),
+    timeouts: timeouts === undefined ? base.timeouts : compileTimeouts(timeouts),
+    retry: retry === undefined ? base.retry : compileRetry(retry),
+    circuit: circuitBreaker === undefined ? base.circuit : compileCircuit(circuitBreaker),
+    panicRatio: panicThreshold === undefined ? base.panicRatio : panicThreshold / 100,
+    hedge: hedging === undefined ? base.hedge : compileHedge(hedging),
+    affinity: sessionPersistence === undefined ? base.affinity : compileSession(sessionPersistence),
   };
 }
 
-function compileRetry(spec: TrafficPolicySpec["retry"]): RetryPolicy {
-  const defaults = DEFAULT_TRAFFIC.retry;
-  const { percent, minConcurrent } = spec?.budget ?? {};
+/** A subset's slow start may go with its service's balancer, and the other way around. */
+function compileBalancing(spec: TrafficSettings, base: LoadBalancing): LoadBalancing {
+  const balancing = spec.loadBalancer === undefined ? base : compileBalancer(spec.loadBalancer);
+  if (balancing.kind === "ring" || balancing.kind === "maglev") return balancing;
+  const known = "slowStart" in base ? base.slowStart : undefined;
+  const slowStart = spec.slowStart === undefined ? known : compileSlowStart(spec.slowStart);
+  return slowStart === undefined ? balancing : { ...balancing, slowStart };
+}
+
+function compileBalancer(spec: LoadBalancerSpec): LoadBalancing {
+  switch (spec.type) {
+    case "RoundRobin":
+      return { kind: "round-robin" };
+    case "Random":
+      return { kind: "random" };
+    case "LeastRequest":
+      return { kind: "least-request", choices: spec.choiceCount ?? 2 };
+    case "PeakEWMA":
+      return {
+        kind: "peak-ewma",
+        decayMs: parseDuration(spec.decay ?? "") ?? 10_000,
+        defaultRttMs: parseDuration(spec.defaultRtt ?? "") ?? 30,
+      };
+    case "RingHash":
+      return {
+        kind: "ring",
+        ...compileHashing(spec),
+        minSize: spec.minimumRingSize ?? 1024,
+        maxSize: MAX_RING,
+      };
+    case "Maglev":
+      return { kind: "maglev", ...compileHashing(spec), tableSize: spec.tableSize ?? 65_537 };
+  }
+}
+
+/** Envoy's is 8 M; an isolate has 128 MB for all services. */
+const MAX_RING = 65_536;
+
+function compileHashing({ hashKey = [], boundFactor }: LoadBalancerSpec): Hashing {
+  const maker = hashKey.find(({ ttl }) => ttl !== undefined);
+  const cookie = maker && {
+    name: maker.name ?? "",
+    path: maker.path ?? "/",
+    ttlMs: parseDuration(maker.ttl ?? "") ?? 0,
+  };
   return {
-    retries: spec?.attempts ?? defaults.retries,
-    on: spec?.retryOn ?? defaults.on,
-    statusCodes: spec?.statusCodes ?? defaults.statusCodes,
-    backoff: compileBackoff(spec?.backoff?.base, spec?.backoff?.max),
-    anyMethod: spec?.anyMethod ?? defaults.anyMethod,
+    key: hashKey.map(compileKey),
+    ...(boundFactor === undefined ? {} : { boundFactor: boundFactor / 100 }),
+    ...(cookie === undefined ? {} : { cookie }),
+  };
+}
+
+interface KeySpec {
+  readonly type: "Header" | "Cookie" | "QueryParam" | "SourceIP" | "Caller" | "Claim";
+  readonly name?: string | undefined;
+}
+
+function compileKey({ type, name = "" }: KeySpec): HashKey {
+  switch (type) {
+    case "Header":
+      return { kind: "header", name: name.toLowerCase() };
+    case "Cookie":
+      return { kind: "cookie", name };
+    case "QueryParam":
+      return { kind: "query", name };
+    case "SourceIP":
+      return { kind: "source-ip" };
+    case "Caller":
+      return { kind: "caller" };
+    case "Claim":
+      return { kind: "claim", name };
+  }
+}
+
+function compileSlowStart({
+  window,
+  minimumPercent = 10,
+  aggression = 1,
+}: NonNullable<TrafficSettings["slowStart"]>): SlowStart {
+  return { windowMs: parseDuration(window) ?? 0, minShare: minimumPercent / 100, aggression };
+}
+
+function compileCircuit({
+  consecutiveFailures,
+  openFor,
+}: NonNullable<TrafficSettings["circuitBreaker"]>): CircuitPolicy {
+  const { failuresToOpen, openForMs } = DEFAULT_TRAFFIC.circuit;
+  return {
+    failuresToOpen: consecutiveFailures ?? failuresToOpen,
+    openForMs: parseDuration(openFor ?? "") ?? openForMs,
+    rejects: true,
+  };
+}
+
+function compileHedge({ after, quantile, max }: NonNullable<TrafficSettings["hedging"]>): HedgePolicy {
+  return {
+    afterMs: parseDuration(after ?? "") ?? 0,
+    ...(quantile === undefined ? {} : { quantile: quantile / 100 }),
+    max: max ?? 1,
+  };
+}
+
+/** Gateway API's session persistence, of a policy or a route's rule. */
+export function compileSession(spec: SessionPersistenceSpec): SessionPersistence {
+  const { type, sessionName, absoluteTimeout, cookieConfig } = spec;
+  const isHeader = type === "Header";
+  return {
+    kind: isHeader ? "header" : "cookie",
+    name: isHeader ? sessionName.toLowerCase() : sessionName,
+    ...(absoluteTimeout === undefined ? {} : { absoluteTimeoutMs: parseDuration(absoluteTimeout) ?? 0 }),
+    lifetime: cookieConfig?.lifetimeType === "Permanent" ? "permanent" : "session",
+    path: cookieConfig?.path ?? "/",
+  };
+}
+
+function compileRetry(spec: NonNullable<TrafficSettings["retry"]>): RetryPolicy {
+  const defaults = DEFAULT_TRAFFIC.retry;
+  const { percent, minConcurrent } = spec.budget ?? {};
+  return {
+    retries: spec.attempts ?? defaults.retries,
+    on: spec.retryOn ?? defaults.on,
+    statusCodes: spec.statusCodes ?? defaults.statusCodes,
+    headers: spec.retriableHeaders ?? defaults.headers,
+    backoff: compileBackoff(spec.backoff?.base, spec.backoff?.max),
+    anyMethod: spec.anyMethod ?? defaults.anyMethod,
     budget: {
       ratio: percent === undefined ? defaults.budget.ratio : percent / 100,
       minConcurrent: minConcurrent ?? defaults.budget.minConcurrent,
@@ -86,14 +208,23 @@ function compileBackoff(base: string | undefined, max: string | undefined): Retr
  * `0s` means no limit. Where only tries are limited, the request keeps the
  * default limit unless a single try may take longer.
  */
-function compileTimeouts(request: string | undefined, perTry: string | undefined): Timeouts {
-  const perTryMs = limitOf(perTry);
+function compileTimeouts({ request, perTry, connect, idle }: TimeoutSpec): Timeouts {
+  const [perTryMs, connectMs, idleMs] = [limitOf(perTry), limitOf(connect), limitOf(idle)];
   const defaultMs = Math.max(DEFAULT_TRAFFIC.timeouts.requestMs ?? 0, perTryMs ?? 0);
   const requestMs = request === undefined ? defaultMs : limitOf(request);
   return {
     ...(requestMs === undefined ? {} : { requestMs }),
     ...(perTryMs === undefined ? {} : { perTryMs }),
+    ...(connectMs === undefined ? {} : { connectMs }),
+    ...(idleMs === undefined ? {} : { idleMs }),
   };
+}
+
+interface TimeoutSpec {
+  readonly request?: string | undefined;
+  readonly perTry?: string | undefined;
+  readonly connect?: string | undefined;
+  readonly idle?: string | undefined;
 }
 
 function limitOf(duration: string | undefined): Millis | undefined {
@@ -103,7 +234,8 @@ function limitOf(duration: string | undefined): Millis | undefined {
 
 /** A rule's own time-outs take the place of the service's. */
 export function timeoutsOf({ timeouts }: HttpRule): Timeouts | undefined {
-  return timeouts === undefined ? undefined : compileTimeouts(timeouts.request, timeouts.backendRequest);
+  if (timeouts === undefined) return undefined;
+  return compileTimeouts({ request: timeouts.request, perTry: timeouts.backendRequest });
 }
 
 /**

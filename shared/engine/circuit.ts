@@ -11,6 +11,12 @@ export interface CircuitPolicy {
   readonly failuresToOpen: number;
   /** How long an open circuit turns calls away before it lets a probe out. */
   readonly openForMs: Millis;
+  /**
+   * Whether calls are turned away when every circuit is open. False only
+   * steers them to endpoints whose circuit is closed while enough are left:
+   * an endpoint that fails is then never shut out for want of a better one.
+   */
+  readonly rejects: boolean;
 }
 
 /**
@@ -23,6 +29,7 @@ export type Circuit =
   | { readonly kind: "open"; readonly since: Millis; readonly probeAt: Millis }
   | { readonly kind: "probing"; readonly since: Millis; readonly probeAt: Millis };
 
+/** Whether a call may go out, and the circuit from then on. */
 export type Admission =
   | { readonly kind: "allow"; readonly circuit: Circuit }
   | { readonly kind: "reject"; readonly circuit: Circuit; readonly retryAfterMs: Millis };
@@ -47,10 +54,15 @@ export function isOpen(circuit: Circuit, now: Millis): boolean {
  * The first call at or after `probeAt` goes out as the probe. A probe that
  * never reports back is replaced after another `openForMs`: the isolate that
  * sent it may be gone, and a lost answer must not hold the circuit for ever.
+ * A circuit that does not reject lets out, besides probes, whatever is sent its
+ * way; that changes nothing about it.
  */
 export function admit(circuit: Circuit, policy: CircuitPolicy, now: Millis): Admission {
   if (circuit.kind === "closed") return { kind: "allow", circuit };
-  if (isOpen(circuit, now)) return { kind: "reject", circuit, retryAfterMs: circuit.probeAt - now };
+  if (isOpen(circuit, now)) {
+    if (!policy.rejects) return { kind: "allow", circuit };
+    return { kind: "reject", circuit, retryAfterMs: circuit.probeAt - now };
+  }
   return { kind: "allow", circuit: { kind: "probing", since: now, probeAt: now + policy.openForMs } };
 }
 

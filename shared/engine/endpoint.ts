@@ -23,11 +23,13 @@ export interface Endpoint {
   readonly address: Address;
   /** The `version` label, else empty: a dimension of metrics. */
   readonly version: string;
-  /** A whole number, at least 1. */
+  /** A whole number, at least 1; a fraction above 0 during a slow start. */
   readonly weight: number;
   readonly health: Health;
   /** Taken out by the mesh's shared circuit. */
   readonly isEjected: boolean;
+  /** When it came to the service. Only there while a slow start of the service needs it. */
+  readonly since?: Millis;
   /** The Worker behind it runs the inbound half itself, so that callers may use their own binding to it. */
   readonly isJoined: boolean;
   /** Who runs there, `<namespace>/<service account>`: the audience of tokens sent to it. */
@@ -39,6 +41,13 @@ export interface Endpoint {
 /** The circuit that a host keeps for an endpoint; `undefined` is closed. */
 export type CircuitOf = (id: string) => Circuit | undefined;
 
+/** What a host's circuits say, and how much that counts. */
+export interface Circuits {
+  readonly of: CircuitOf;
+  /** `CircuitPolicy.rejects` of the service. */
+  readonly rejects: boolean;
+}
+
 /**
  * Decides which endpoints may get a call: healthy, not ejected, and with a
  * circuit that is closed or due for a probe. Order is kept; when all may, the
@@ -47,26 +56,32 @@ export type CircuitOf = (id: string) => Circuit | undefined;
  * Below `panicRatio` of those that are not draining, health and ejection are
  * disregarded: what the mesh was told is then more likely wrong than true, and
  * the few that are left would be overrun (Envoy's panic threshold; 0 turns it
- * off). A circuit stays in force even then: it is what this host has seen
- * itself, and it lets probes out. An empty answer with endpoints that are not
- * draining therefore means open circuits, or no panic.
+ * off).
+ *
+ * Circuits that reject stay in force even then, so that an empty answer with
+ * endpoints that are not draining means open circuits, or no panic. Circuits
+ * that do not reject only steer calls away: panic disregards them as well, and
+ * so does a service of which they would leave nothing.
  */
 export function usable(
   endpoints: readonly Endpoint[],
-  circuitOf: CircuitOf,
+  circuits: Circuits,
   panicRatio: number,
   now: Millis,
 ): readonly Endpoint[] {
-  let draining = 0;
-  let candidates = 0;
-  for (const endpoint of endpoints) {
-    if (endpoint.health === "draining") draining++;
-    else if (isCandidate(endpoint, circuitOf, false, now)) candidates++;
-  }
-  if (candidates === endpoints.length) return endpoints;
+  const isShut = (id: string): boolean => {
+    const circuit = circuits.of(id);
+    return circuit !== undefined && isOpen(circuit, now);
+  };
+  if (endpoints.every((endpoint) => isWell(endpoint) && !isShut(endpoint.id))) return endpoints;
 
-  const isPanic = candidates < panicRatio * (endpoints.length - draining);
-  return endpoints.filter((endpoint) => isCandidate(endpoint, circuitOf, isPanic, now));
+  const staying = endpoints.filter(({ health }) => health !== "draining");
+  const well = staying.filter(isWell);
+  const candidates = well.filter(({ id }) => !isShut(id));
+  const isPanic = candidates.length < panicRatio * staying.length;
+  const told = isPanic ? staying : well;
+  if (!circuits.rejects) return isPanic || candidates.length === 0 ? told : candidates;
+  return isPanic ? told.filter(({ id }) => !isShut(id)) : candidates;
 }
 
 /** Leaves out the endpoints that a call has already tried; when it has tried all, all are candidates again. */
@@ -79,9 +94,6 @@ export function withoutTried(
   return untried.length === 0 ? candidates : untried;
 }
 
-function isCandidate(endpoint: Endpoint, circuitOf: CircuitOf, isPanic: boolean, now: Millis): boolean {
-  if (endpoint.health === "draining") return false;
-  if (!isPanic && (endpoint.health !== "healthy" || endpoint.isEjected)) return false;
-  const circuit = circuitOf(endpoint.id);
-  return circuit === undefined || !isOpen(circuit, now);
+function isWell({ health, isEjected }: Endpoint): boolean {
+  return health === "healthy" && !isEjected;
 }

@@ -3,16 +3,43 @@
  *
  * @module
  */
+import type { HeaderReader } from "./request.ts";
+import { retryAfterMs } from "./retry-after.ts";
 import type { Millis, Random } from "./time.ts";
 
 /**
- * What counts as worth another try. `connect-failure`: nothing was sent;
- * `reset`: the connection broke before response headers, or was never made;
- * `timeout`: the per-try time-out ran out; `gateway-error`: 502, 503, 504;
- * `5xx`: all of 500 to 599. The last two cover a try without a response as
- * well, since the caller would see it as 502 or 504 (as in Envoy).
+ * What counts as worth another try, in Envoy's words:
+ * - `connect-failure`: nothing was sent;
+ * - `reset`: the connection broke before response headers, or was never made;
+ * - `timeout`: the per-try time-out ran out;
+ * - `gateway-error`: 502, 503, 504; `5xx`: all of 500 to 599. Both cover a try
+ *   without a response as well, since the caller would see it as 502 or 504;
+ * - `retriable-4xx`: 409, which a later try may resolve;
+ * - `rate-limited`: 429, after the time that it asks for;
+ * - `retriable-headers`: a response with one of the policy's `headers`;
+ * - the rest: the status in `grpc-status` of a gRPC response without messages,
+ *   which carries it in its headers.
+ *
+ * Envoy's `refused-stream` and `reset-before-request` cannot be told from a
+ * reset over fetch.
  */
-export type RetryCondition = "connect-failure" | "reset" | "timeout" | "gateway-error" | "5xx";
+export type RetryCondition =
+  | "connect-failure"
+  | "reset"
+  | "timeout"
+  | "gateway-error"
+  | "5xx"
+  | "retriable-4xx"
+  | "rate-limited"
+  | "retriable-headers"
+  | GrpcCondition;
+
+export type GrpcCondition =
+  | "cancelled"
+  | "deadline-exceeded"
+  | "internal"
+  | "resource-exhausted"
+  | "unavailable";
 
 export interface RetryBudget {
   /**
@@ -31,6 +58,8 @@ export interface RetryPolicy {
   readonly on: readonly RetryCondition[];
   /** Upstream statuses that are retried besides those of `on`. */
   readonly statusCodes: readonly number[];
+  /** Names, in lower case, of which one in a response makes it retriable with `retriable-headers`. */
+  readonly headers: readonly string[];
   /** Full-jitter exponential back-off: try n waits up to `min(maxMs, baseMs * 2^(n-1))`. */
   readonly backoff: { readonly baseMs: Millis; readonly maxMs: Millis };
   /** Retries calls of any method. Otherwise only idempotent ones (RFC 9110 §9.2.2) and connect failures. */
@@ -46,11 +75,31 @@ export type TryOutcome =
   | { readonly kind: "reset" }
   | { readonly kind: "timeout" };
 
+/** What a host that retries tells the next one, so that the latter does not: tries would multiply. */
+export const RETRY_HEADER = "x-selvedge-retry";
+
+/** The value of `RETRY_HEADER` that says so. */
+export const RETRY_OWNED = "owned";
+
+/** The policy of a call at this host: no retries when an earlier host of the mesh makes them. */
+export function scoped(policy: RetryPolicy, header: string | null): RetryPolicy {
+  return header === RETRY_OWNED ? { ...policy, retries: 0 } : policy;
+}
+
+/** Whether this host tells the next one that it retries. */
+export function owns(policy: RetryPolicy): boolean {
+  return policy.retries > 0;
+}
+
 export interface RetryInput {
   readonly policy: RetryPolicy;
   /** The number of the try that ended, from 1. */
   readonly attempt: number;
   readonly outcome: TryOutcome;
+  /** Of the response; `null` when there was none. */
+  readonly headers: HeaderReader | null;
+  /** The time of day, for a `Retry-After` that is a date. */
+  readonly now: Millis;
   readonly method: string;
   /** The request has no body, or it is held in memory. */
   readonly canReplay: boolean;
@@ -70,8 +119,19 @@ export type RetryDecision =
   | { readonly kind: "retry"; readonly afterMs: Millis }
   | { readonly kind: "stop"; readonly why: StopReason };
 
-/** Why there is no other try; `success` is any status below 400 that the policy does not list. */
-export type StopReason = "success" | "not-retriable" | "method" | "body" | "attempts" | "budget" | "deadline";
+/**
+ * Why there is no other try; `success` is any status below 400 that the policy
+ * does not list, `later`: the response asks for a longer wait than anybody has.
+ */
+export type StopReason =
+  | "success"
+  | "not-retriable"
+  | "method"
+  | "body"
+  | "attempts"
+  | "budget"
+  | "later"
+  | "deadline";
 
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
@@ -80,8 +140,12 @@ export function isIdempotent(method: string): boolean {
   return IDEMPOTENT.has(method);
 }
 
+/** The longest wait that a `Retry-After` may ask for: Envoy's `rate_limited_retry_back_off` ends there, too. */
+const MAX_RETRY_AFTER_MS = 300_000;
+
 /**
- * Decides whether a try is followed by another one, and after what pause.
+ * Decides whether a try is followed by another one, and after what pause: the
+ * back-off, or what the response asks for by `Retry-After` if that is longer.
  *
  * A connect failure is retried for every method, since nothing was sent; but
  * like any other only if the body can be sent again. A retry that could start
@@ -91,14 +155,17 @@ export function decide(input: RetryInput): RetryDecision {
   const why = obstacle(input);
   if (why !== null) return { kind: "stop", why };
 
-  const afterMs = backoffMs(input.policy, input.attempt, input.random);
+  const askedMs = input.headers === null ? 0 : (retryAfterMs(input.headers, input.now) ?? 0);
+  if (askedMs > MAX_RETRY_AFTER_MS) return { kind: "stop", why: "later" };
+  const afterMs = Math.max(askedMs, backoffMs(input.policy, input.attempt, input.random));
   return input.remainingMs !== null && afterMs >= input.remainingMs
     ? { kind: "stop", why: "deadline" }
     : { kind: "retry", afterMs };
 }
 
-function obstacle({ policy, attempt, outcome, method, canReplay, budget }: RetryInput): StopReason | null {
-  if (!isRetriable(policy, outcome)) {
+function obstacle(input: RetryInput): StopReason | null {
+  const { policy, attempt, outcome, method, canReplay, budget } = input;
+  if (!isRetriable(policy, outcome, input.headers)) {
     return outcome.kind === "response" && outcome.status < 400 ? "success" : "not-retriable";
   }
   const isSafe = policy.anyMethod || outcome.kind === "connect-failure" || isIdempotent(method);
@@ -108,28 +175,57 @@ function obstacle({ policy, attempt, outcome, method, canReplay, budget }: Retry
   return isWithin(policy.budget, budget) ? null : "budget";
 }
 
-function isRetriable(policy: RetryPolicy, outcome: TryOutcome): boolean {
-  if (outcome.kind === "response") return isRetriableStatus(policy, outcome.status);
-  return policy.on.some((condition) => COVERED[condition].includes(outcome.kind));
+function isRetriable(policy: RetryPolicy, outcome: TryOutcome, headers: HeaderReader | null): boolean {
+  const { kind } = outcome;
+  if (kind !== "response") return policy.on.some((condition) => COVERED[condition]?.includes(kind) === true);
+  return (
+    policy.statusCodes.includes(outcome.status) ||
+    policy.on.some((condition) => isAmong(condition, outcome.status)) ||
+    (headers !== null && hasRetriableHeader(policy, headers))
+  );
 }
 
-/** The tries without a response that each condition covers. */
-const COVERED: Readonly<Record<RetryCondition, readonly TryOutcome["kind"][]>> = {
+function isAmong(condition: RetryCondition, status: number): boolean {
+  const [first, last] = STATUSES[condition] ?? [1, 0];
+  return first <= status && status <= last;
+}
+
+function hasRetriableHeader({ on, headers: names }: RetryPolicy, headers: HeaderReader): boolean {
+  if (on.includes("retriable-headers") && names.some((name) => headers.get(name) !== null)) return true;
+  const grpcStatus = headers.get("grpc-status");
+  return grpcStatus !== null && on.some((condition) => GRPC_STATUS[condition] === grpcStatus);
+}
+
+const NO_RESPONSE = ["connect-failure", "reset", "timeout"] as const;
+
+/** The tries without a response that a condition covers. */
+const COVERED: Readonly<Partial<Record<RetryCondition, readonly TryOutcome["kind"][]>>> = {
   "connect-failure": ["connect-failure"],
   reset: ["connect-failure", "reset"],
   timeout: ["timeout"],
-  "gateway-error": ["connect-failure", "reset", "timeout"],
-  "5xx": ["connect-failure", "reset", "timeout"],
+  "gateway-error": NO_RESPONSE,
+  "5xx": NO_RESPONSE,
 };
 
-function isRetriableStatus(policy: RetryPolicy, status: number): boolean {
-  if (policy.statusCodes.includes(status)) return true;
-  if (policy.on.includes("5xx") && status >= 500 && status <= 599) return true;
-  return policy.on.includes("gateway-error") && status >= 502 && status <= 504;
-}
+/** The statuses that a condition covers, from the first to the last. */
+const STATUSES: Readonly<Partial<Record<RetryCondition, readonly [first: number, last: number]>>> = {
+  "gateway-error": [502, 504],
+  "5xx": [500, 599],
+  "retriable-4xx": [409, 409],
+  "rate-limited": [429, 429],
+};
 
-/** Whether one more retry keeps within the budget. */
-function isWithin(budget: RetryBudget, { active, retrying }: RetryInput["budget"]): boolean {
+/** The numbers of gRPC's statuses. */
+const GRPC_STATUS: Readonly<Partial<Record<RetryCondition, string>>> = {
+  cancelled: "1",
+  "deadline-exceeded": "4",
+  "resource-exhausted": "8",
+  internal: "13",
+  unavailable: "14",
+};
+
+/** Whether one more retry, or hedge, keeps within the budget. */
+export function isWithin(budget: RetryBudget, { active, retrying }: RetryInput["budget"]): boolean {
   const others = active - retrying - 1;
   return retrying + 1 <= Math.max(budget.minConcurrent, budget.ratio * others);
 }

@@ -5,10 +5,12 @@
  *
  * @module
  */
+import type { SessionPersistence } from "./affinity.ts";
 import type { Authorization } from "./authorize.ts";
 import type { LoadBalancing } from "./balance.ts";
 import type { CircuitPolicy } from "./circuit.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { HedgePolicy } from "./hedge.ts";
 import type { RateLimit } from "./limit.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { RouteSet } from "./route.ts";
@@ -84,6 +86,18 @@ export interface TrafficPolicy {
   readonly circuit: CircuitPolicy;
   /** Below this share of usable endpoints all are used (Envoy's panic threshold), 0..1. */
   readonly panicRatio: number;
+  /** `null`: no call is sent a second time before the first has failed. */
+  readonly hedge: HedgePolicy | null;
+  /** Keeps a client's session at one endpoint; a route's own takes its place. `null`: sessions are not kept. */
+  readonly affinity: SessionPersistence | null;
+}
+
+/** Some of a service's endpoints, named so that routes can send to them alone. */
+export interface Subset {
+  /** Ids of its endpoints, in the order of the service's. */
+  readonly endpoints: readonly string[];
+  /** What holds for it instead of the service's, with that filled in; `null`: the service's as it is. */
+  readonly traffic: TrafficPolicy | null;
 }
 
 export interface ServiceUnit {
@@ -97,6 +111,8 @@ export interface ServiceUnit {
   /** In the order in which they are tried: more specific first. */
   readonly routes: readonly ServiceRoutes[];
   readonly traffic: TrafficPolicy;
+  /** By name. A route to a name that is not here finds no endpoint. */
+  readonly subsets: Readonly<Record<string, Subset>>;
 }
 
 /** What a callee that runs the inbound half itself needs: its own policies. */

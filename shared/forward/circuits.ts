@@ -25,6 +25,8 @@ export async function admit(mesh: Mesh, service: LinkedService, endpoint: string
   if (known === undefined || known.kind === "closed") return true;
   const admission = circuit.admit(known, service.unit.traffic.circuit, mesh.ports.now());
   circuits.set(endpoint, admission.circuit);
+  // It was due for no probe, and is used for want of better ones.
+  if (admission.kind === "allow" && admission.circuit === known) return true;
   return admission.kind === "allow" && (await claimProbe(mesh, service, endpoint));
 }
 

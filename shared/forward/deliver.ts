@@ -79,6 +79,8 @@ function decide(call: Call, plan: Plan, tries: Tries, outcome: Attempt): retry.R
     policy: plan.retry,
     attempt: tries.tried.length,
     outcome,
+    headers: outcome.kind === "response" ? outcome.response.headers : null,
+    now: ports.now(),
     method: call.request.method,
     canReplay: body.canReplay(tries.body),
     budget: plan.service.traffic,
@@ -98,15 +100,24 @@ async function choose(call: Call, plan: Plan, tries: Tries): Promise<Endpoint | 
   const { unit, traffic } = plan.service;
   if (plan.pin !== null) return unit.endpoints.find(({ id }) => id === plan.pin) ?? null;
   const { ports } = call.mesh;
-  const circuitOf = (id: string): ReturnType<typeof traffic.circuits.get> => traffic.circuits.get(id);
-  let candidates = usable(unit.endpoints, circuitOf, unit.traffic.panicRatio, ports.now());
+  const { rejects } = unit.traffic.circuit;
+  const known = { of: (id: string) => traffic.circuits.get(id), rejects };
+  let candidates = usable(unit.endpoints, known, unit.traffic.panicRatio, ports.now());
+  let last: Endpoint | null = null;
   while (candidates.length > 0) {
     const untried = withoutTried(candidates, tries.tried);
-    const picked = balance.pick(untried, unit.traffic.loadBalancing, traffic.load, ports.random);
+    const picked = balance.pick(untried, unit.traffic.loadBalancing, traffic.load, {
+      random: ports.random,
+      now: ports.now(),
+      hash: null,
+      all: unit.endpoints,
+    });
     if (picked === null || (await circuits.admit(call.mesh, plan.service, picked.id))) return picked;
+    last = picked;
     candidates = candidates.filter((candidate) => candidate !== picked);
   }
-  return null;
+  // Someone else has the probe: with no other endpoint left, one that was only to be avoided must do.
+  return rejects ? null : last;
 }
 
 /** Runs the inbound half for an endpoint, once for each policy set that protects one of the service's. */

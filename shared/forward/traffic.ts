@@ -29,4 +29,5 @@ export function quiet(random: Random): Traffic {
 export function retain(traffic: Traffic, endpoints: readonly Endpoint[]): void {
   const ids = new Set(endpoints.map((endpoint) => endpoint.id));
   for (const id of traffic.circuits.keys()) if (!ids.has(id)) traffic.circuits.delete(id);
+  balance.retain(traffic.load, endpoints);
 }

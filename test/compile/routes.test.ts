@@ -93,6 +93,7 @@ test("a rule is compiled field by field", () => {
           retries: 1,
           on: ["connect-failure", "reset", "timeout"],
           statusCodes: [503],
+          headers: [],
           backoff: { baseMs: 25, maxMs: 250 },
           anyMethod: false,
           budget: { ratio: 0.2, minConcurrent: 3 },

@@ -91,6 +91,7 @@ test("a service has the endpoints that its selector matches, and defaults for th
     inbound: [OPEN],
     routes: [],
     traffic: DEFAULT_TRAFFIC,
+    subsets: {},
   });
 });
 

@@ -8,9 +8,12 @@ const ROUND_ROBIN: balance.LoadBalancing = { kind: "round-robin" };
 const LEAST_REQUEST: balance.LoadBalancing = { kind: "least-request", choices: 2 };
 
 const loadAt = (cursor: number, inFlight: readonly [string, number][] = []): balance.Load => ({
+  ...balance.createLoad(() => 0),
   cursor,
   inFlight: new Map(inFlight),
 });
+
+const by = (random: () => number): balance.Choice => ({ random, now: 0, hash: null });
 
 const weighted = (weights: readonly number[]): Endpoint[] =>
   weights.map((weight, index) => endpoint(`e${index}`, { weight }));
@@ -27,21 +30,21 @@ function pickTimes(count: number, pick: () => Endpoint | null): (Endpoint | null
 test.each([ROUND_ROBIN, LEAST_REQUEST])("$kind: nothing to pick from, and a single one", (policy) => {
   const random = seeded(1);
   const [only] = weighted([3]);
-  expect(balance.pick([], policy, loadAt(0), random)).toBe(null);
-  expect(balance.pick(weighted([3]), policy, loadAt(0), random)).toEqual(only);
+  expect(balance.pick([], policy, loadAt(0), by(random))).toBe(null);
+  expect(balance.pick(weighted([3]), policy, loadAt(0), by(random))).toEqual(only);
 });
 
 test("round robin of equal weights goes around", () => {
   const endpoints = weighted([2, 2, 2]);
   const load = loadAt(0);
-  const picks = pickTimes(7, () => balance.pick(endpoints, ROUND_ROBIN, load, seeded(1)));
+  const picks = pickTimes(7, () => balance.pick(endpoints, ROUND_ROBIN, load, by(seeded(1))));
   expect(picks.map((picked) => picked?.id)).toEqual(["e0", "e1", "e2", "e0", "e1", "e2", "e0"]);
 });
 
 test("round robin by weights is spread out", () => {
   const endpoints = weighted([5, 1, 1]);
   const load = loadAt(0);
-  const picks = pickTimes(10, () => balance.pick(endpoints, ROUND_ROBIN, load, seeded(1)));
+  const picks = pickTimes(10, () => balance.pick(endpoints, ROUND_ROBIN, load, by(seeded(1))));
   expect(picks.map((picked) => picked?.id).join(" ")).toBe("e0 e0 e0 e1 e0 e0 e0 e0 e2 e0");
 });
 
@@ -54,7 +57,7 @@ test("round robin by weights is never more than three calls off, from any start 
     const load = loadAt(Math.floor(random() * 1e6));
     const counts = weights.map(() => 0);
     for (let length = 1; length <= 1000; length++) {
-      const picked = balance.pick(endpoints, ROUND_ROBIN, load, random);
+      const picked = balance.pick(endpoints, ROUND_ROBIN, load, by(random));
       const at = endpoints.findIndex(({ id }) => id === picked?.id);
       counts[at] = (counts[at] ?? 0) + 1;
       const errors = counts.map((count, index) => count - (length * (weights[index] ?? 0)) / total);
@@ -71,7 +74,7 @@ test.each([
   const endpoints = weighted(weights);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const picks = pickTimes(10_000, () =>
-    balance.pick(endpoints, ROUND_ROBIN, balance.createLoad(random), random),
+    balance.pick(endpoints, ROUND_ROBIN, balance.createLoad(random), by(random)),
   );
   for (const [index, count] of tally(endpoints, picks).entries()) {
     expect(Math.abs(count / 10_000 - (weights[index] ?? 0) / total)).toBeLessThan(0.02);
@@ -102,7 +105,7 @@ test.each<[string, number[], [string, number][], expected: string]>([
 ])("least request: %s", (_name, weights, inFlight, expected) => {
   const random = seeded(4);
   const load = loadAt(0, inFlight);
-  const picks = pickTimes(200, () => balance.pick(weighted(weights), LEAST_REQUEST, load, random));
+  const picks = pickTimes(200, () => balance.pick(weighted(weights), LEAST_REQUEST, load, by(random)));
   expect(new Set(picks.map((picked) => picked?.id))).toEqual(new Set([expected]));
 });
 
@@ -116,7 +119,7 @@ test.each([
     weighted([1, 1]),
     { kind: "least-request", choices: 1 },
     loadAt(0),
-    () => drawn,
+    by(() => drawn),
   );
   expect(picked?.id).toBe(expected);
 });
@@ -130,7 +133,7 @@ test.each([0, 4, 9])("more choices find the idle one, number %d of ten, more oft
   const shareOf = (choices: number): number => {
     const random = seeded(5);
     const picks = pickTimes(10_000, () =>
-      balance.pick(endpoints, { kind: "least-request", choices }, load, random),
+      balance.pick(endpoints, { kind: "least-request", choices }, load, by(random)),
     );
     return (tally(endpoints, picks)[idle] ?? 0) / 10_000;
   };
@@ -148,7 +151,7 @@ function simulate(endpoints: readonly Endpoint[], durations: readonly number[], 
   for (let now = 0; now < calls; now++) {
     for (const id of ends.get(now) ?? []) balance.end(load, id);
     ends.delete(now);
-    const picked = balance.pick(endpoints, LEAST_REQUEST, load, random);
+    const picked = balance.pick(endpoints, LEAST_REQUEST, load, by(random));
     const index = endpoints.findIndex(({ id }) => id === picked?.id);
     const endsAt = now + (durations[index] ?? 0);
     balance.begin(load, picked?.id ?? "");

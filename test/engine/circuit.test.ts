@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import * as circuit from "../../shared/engine/circuit.ts";
 
-const POLICY: circuit.CircuitPolicy = { failuresToOpen: 3, openForMs: 1000 };
+const POLICY: circuit.CircuitPolicy = { failuresToOpen: 3, openForMs: 1000, rejects: true };
 const T = 1_700_000_000_000;
 const HOUR = 3_600_000;
 
@@ -49,7 +49,7 @@ test.each<[string, Step, circuit.Circuit]>([
 });
 
 test("a single failure opens a circuit whose limit is one", () => {
-  const policy = { failuresToOpen: 1, openForMs: 1000 };
+  const policy = { failuresToOpen: 1, openForMs: 1000, rejects: true };
   expect(circuit.record(circuit.CLOSED, policy, "failure", T)).toEqual(open(T));
 });
 
@@ -62,4 +62,13 @@ test("a circuit whose probes never answer lets one call out per openForMs", () =
     if (admission.kind === "allow") admitted.push(now - T);
   }
   expect(admitted).toEqual([1000, 2000, 3000, 4000]);
+});
+
+test("a circuit that only steers lets out what is sent its way, and its probes", () => {
+  const policy = { ...POLICY, rejects: false };
+  const open: circuit.Circuit = { kind: "open", since: 0, probeAt: 1000 };
+  const probing: circuit.Circuit = { kind: "probing", since: 1000, probeAt: 2000 };
+  expect(circuit.admit(open, policy, 999)).toEqual({ kind: "allow", circuit: open });
+  expect(circuit.admit(open, policy, 1000)).toEqual({ kind: "allow", circuit: probing });
+  expect(circuit.admit(probing, policy, 1500)).toEqual({ kind: "allow", circuit: probing });
 });

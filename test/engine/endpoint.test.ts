@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Circuit } from "../../shared/engine/circuit.ts";
-import { usable, withoutTried } from "../../shared/engine/endpoint.ts";
+import { usable, withoutTried, type Circuits } from "../../shared/engine/endpoint.ts";
 import { endpoint } from "./endpoints.ts";
 
 const T = 1_700_000_000_000;
@@ -16,7 +16,7 @@ const leaving = endpoint("leaving", { health: "draining" });
 
 const OPEN: Circuit = { kind: "open", since: T, probeAt: T + 1000 };
 const PROBING: Circuit = { kind: "probing", since: T, probeAt: T + 1000 };
-const none = (): undefined => undefined;
+const STEERING: Circuits = { of: () => undefined, rejects: false };
 
 test.each([
   ["none at all", [], 0.5, []],
@@ -28,7 +28,7 @@ test.each([
   ["no panic at a ratio of 0", [sick, ejected], 0, []],
   ["panic at the least loss with a ratio of 1", [a, b, sick], 1, [a, b, sick]],
 ])("%s", (_name, endpoints, panicRatio, expected) => {
-  expect(usable(endpoints, none, panicRatio, T)).toEqual(expected);
+  expect(usable(endpoints, STEERING, panicRatio, T)).toEqual(expected);
 });
 
 test.each<[string, Circuit, now: number, ids: string[]]>([
@@ -39,27 +39,40 @@ test.each<[string, Circuit, now: number, ids: string[]]>([
   ["a lost probe", PROBING, T + 1000, ["a", "b"]],
   ["an hour idle", OPEN, T + HOUR, ["a", "b"]],
   ["a clock that steps back", OPEN, T - HOUR, ["a", "b"]],
-])("%s", (_name, circuit, now, ids) => {
+])("%s, whether it rejects or steers", (_name, circuit, now, ids) => {
   const circuits = new Map([["a", circuit]]);
-  expect(usable([a, b], (id) => circuits.get(id), 0.5, now).map(({ id }) => id)).toEqual(ids);
+  const idsWith = (rejects: boolean): string[] =>
+    usable([a, b], { of: (id) => circuits.get(id), rejects }, 0.5, now).map(({ id }) => id);
+  expect([idsWith(true), idsWith(false)]).toEqual([ids, ids]);
 });
 
-test("panic overrules what was told, not the circuits that this host opened itself", () => {
-  const circuits = new Map([
-    ["a", OPEN],
-    ["b", OPEN],
-  ]);
-  const left = usable([a, b, sick, ejected, c], (id) => circuits.get(id), 0.5, T);
-  expect(left).toEqual([sick, ejected, c]);
+/** All endpoints with these ids have an open circuit. */
+const open = (rejects: boolean, ...ids: string[]): Circuits => ({
+  of: (id) => (ids.includes(id) ? OPEN : undefined),
+  rejects,
 });
 
-test("nothing is left when every circuit is open", () => {
-  expect(usable([a, b], () => OPEN, 0.5, T)).toEqual([]);
+test.each([
+  ["panic overrules what was told, not circuits that reject", open(true, "a", "b"), 0.5, [sick, ejected, c]],
+  ["panic overrules circuits that steer", open(false, "a", "b"), 0.5, [a, b, sick, ejected, c]],
+  ["enough are left: steered away", open(false, "a", "b"), 0.2, [c]],
+  ["nothing is left of what may be used, without panic", open(true, "a", "b", "c"), 0, []],
+  ["nothing would be left: no steering, but what was told holds", open(false, "a", "b", "c"), 0, [a, b, c]],
+])("%s", (_name, circuits, panicRatio, expected) => {
+  expect(usable([a, b, sick, ejected, c], circuits, panicRatio, T)).toEqual(expected);
 });
+
+test.each([0, 0.5, 1])(
+  "a lone endpoint is never shut out unless circuits reject, at a ratio of %d",
+  (ratio) => {
+    expect(usable([a], open(false, "a"), ratio, T)).toEqual([a]);
+    expect(usable([a], open(true, "a"), ratio, T)).toEqual([]);
+  },
+);
 
 test("the given list itself comes back when all may be used", () => {
   const endpoints = [a, b, c];
-  expect(usable(endpoints, none, 0.5, T)).toBe(endpoints);
+  expect(usable(endpoints, STEERING, 0.5, T)).toBe(endpoints);
   expect(withoutTried(endpoints, [])).toBe(endpoints);
 });
 

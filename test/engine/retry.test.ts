@@ -1,11 +1,17 @@
 import { expect, test } from "vitest";
+import type { HeaderReader } from "../../shared/engine/request.ts";
 import * as retry from "../../shared/engine/retry.ts";
 import { oneOf, seeded } from "./random.ts";
+
+const T = Date.UTC(2026, 0, 1);
+
+const headers = (fields: Readonly<Record<string, string>>): HeaderReader => new Headers(fields);
 
 const POLICY: retry.RetryPolicy = {
   retries: 2,
   on: ["connect-failure", "gateway-error"],
   statusCodes: [],
+  headers: [],
   backoff: { baseMs: 25, maxMs: 250 },
   anyMethod: false,
   budget: { ratio: 0.2, minConcurrent: 3 },
@@ -15,6 +21,8 @@ const input = (changes: Partial<retry.RetryInput> = {}): retry.RetryInput => ({
   policy: POLICY,
   attempt: 1,
   outcome: { kind: "response", status: 503 },
+  headers: headers({}),
+  now: T,
   method: "GET",
   canReplay: true,
   budget: { active: 1, retrying: 0 },
@@ -83,6 +91,10 @@ test.each<[retry.RetryCondition, retried: retry.TryOutcome[]]>([
     "5xx",
     [CONNECT, RESET, TIMEOUT, status(500), status(501), status(502), status(503), status(504), status(599)],
   ],
+  ["retriable-4xx", [status(409)]],
+  ["rate-limited", [status(429)]],
+  ["retriable-headers", []],
+  ["unavailable", []],
 ])("%s covers %o", (condition, retried) => {
   const statuses = [200, 400, 408, 409, 429, 499, 500, 501, 502, 503, 504, 599].map(status);
   const outcomes = [CONNECT, RESET, TIMEOUT, ...statuses];
@@ -90,6 +102,66 @@ test.each<[retry.RetryCondition, retried: retry.TryOutcome[]]>([
     (outcome) => retry.decide(input({ policy: on(condition), outcome })).kind === "retry",
   );
   expect(covered).toEqual(retried);
+});
+
+test.each<[retry.RetryCondition, string]>([
+  ["cancelled", "1"],
+  ["deadline-exceeded", "4"],
+  ["resource-exhausted", "8"],
+  ["internal", "13"],
+  ["unavailable", "14"],
+])("%s is the gRPC status %s of a response without messages", (condition, code) => {
+  const policy = { ...on(condition), anyMethod: true };
+  const outcome = status(200);
+  const retried = ["0", "1", "2", "4", "8", "13", "14", ""].filter(
+    (given) =>
+      retry.decide(input({ policy, outcome, method: "POST", headers: headers({ "grpc-status": given }) }))
+        .kind === "retry",
+  );
+  expect(retried).toEqual([code]);
+});
+
+test.each<[string, retry.RetryPolicy, Record<string, string>, retry.RetryDecision]>([
+  [
+    "a header that is named",
+    { ...on("retriable-headers"), headers: ["x-again"] },
+    { "X-Again": "" },
+    again(12),
+  ],
+  ["another one", { ...on("retriable-headers"), headers: ["x-again"] }, { "x-other": "1" }, stop("success")],
+  [
+    "a header without the condition",
+    { ...on("5xx"), headers: ["x-again"] },
+    { "x-again": "1" },
+    stop("success"),
+  ],
+])("retriable-headers: %s", (_name, policy, fields, expected) => {
+  expect(retry.decide(input({ policy, outcome: status(200), headers: headers(fields) }))).toEqual(expected);
+});
+
+test.each<[retryAfter: string, remainingMs: number | null, retry.RetryDecision]>([
+  ["2", 15_000, again(2000)],
+  ["0", 15_000, again(12)],
+  ["Thu, 01 Jan 2026 00:00:03 GMT", 15_000, again(3000)],
+  ["Wed, 31 Dec 2025 23:59:59 GMT", 15_000, again(12)],
+  ["soon", 15_000, again(12)],
+  ["15", 15_000, stop("deadline")],
+  ["300", null, again(300_000)],
+  ["301", null, stop("later")],
+])("Retry-After: %s with %s ms left", (retryAfter, remainingMs, expected) => {
+  const fields = headers({ "retry-after": retryAfter });
+  const outcome = status(429);
+  const policy = on("rate-limited");
+  expect(retry.decide(input({ policy, outcome, headers: fields, remainingMs }))).toEqual(expected);
+});
+
+test.each([
+  [null, 2, true],
+  ["owned", 0, false],
+  ["something else", 2, true],
+])("of two hosts one retries: told %s", (told, retries, owns) => {
+  const policy = retry.scoped(POLICY, told);
+  expect([policy, retry.owns(policy)]).toEqual([{ ...POLICY, retries }, owns]);
 });
 
 test("a code that is listed is one that the upstream sent, not one that the mesh made", () => {

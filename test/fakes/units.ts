@@ -25,12 +25,15 @@ export const TRAFFIC: TrafficPolicy = {
     retries: 2,
     on: ["connect-failure", "reset", "gateway-error"],
     statusCodes: [],
+    headers: [],
     backoff: { baseMs: 25, maxMs: 250 },
     anyMethod: false,
     budget: { ratio: 0.2, minConcurrent: 3 },
   },
-  circuit: { failuresToOpen: 5, openForMs: 30_000 },
+  circuit: { failuresToOpen: 5, openForMs: 30_000, rejects: true },
   panicRatio: 0.5,
+  hedge: null,
+  affinity: null,
 };
 
 export function directory(changes: Partial<DirectoryUnit> = {}): DirectoryUnit {
@@ -61,6 +64,7 @@ export function service(name: string, changes: Partial<ServiceUnit> = {}): Servi
     inbound: [PERMISSIVE],
     routes: [],
     traffic: TRAFFIC,
+    subsets: {},
     ...changes,
   };
 }

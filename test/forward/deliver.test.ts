@@ -116,7 +116,7 @@ test("keeps retries within the budget, however many calls fail at once", async (
   const traffic = {
     ...TRAFFIC,
     retry: { ...TRAFFIC.retry, retries: 3 },
-    circuit: { failuresToOpen: 1e9, openForMs: 1 },
+    circuit: { failuresToOpen: 1e9, openForMs: 1, rejects: true },
   };
   const { kit, sent } = setUp(service("reviews", { traffic }), [unavailable]);
 
@@ -140,7 +140,7 @@ function linkedReviews(
 test("opens a circuit, tells the mesh, lets one probe out when it is time, and closes again", async () => {
   const traffic = {
     ...TRAFFIC,
-    circuit: { failuresToOpen: 2, openForMs: 10_000 },
+    circuit: { failuresToOpen: 2, openForMs: 10_000, rejects: true },
     retry: { ...TRAFFIC.retry, retries: 0 },
   };
   const { kit, sent } = setUp(service("reviews", { traffic }), [unavailable, unavailable, ok]);
@@ -170,7 +170,7 @@ test("opens a circuit, tells the mesh, lets one probe out when it is time, and c
 test("a probe goes out although the shared circuit cannot be asked", async () => {
   const traffic = {
     ...TRAFFIC,
-    circuit: { failuresToOpen: 1, openForMs: 10_000 },
+    circuit: { failuresToOpen: 1, openForMs: 10_000, rejects: true },
     retry: { ...TRAFFIC.retry, retries: 0 },
   };
   const { kit } = setUp(service("reviews", { traffic }), [unavailable, ok]);

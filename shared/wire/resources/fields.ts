@@ -99,8 +99,11 @@ export const headerValue = z
     "a header value holds visible ASCII characters, with spaces and tabs inside only (RFC 9110)",
   );
 
-/** A policy's targets: `groups` has the kinds that may be targets, each with its API group. */
-export function targetRefs(groups: Readonly<Record<string, string>>) {
+/**
+ * A policy's targets: `groups` has the kinds that may be targets, each with
+ * its API group, `sectioned` those of which a section may be the target.
+ */
+export function targetRefs(groups: Readonly<Record<string, string>>, sectioned: readonly string[] = []) {
   const kinds = Object.keys(groups);
   const spelled = kinds.map((kind) => `'${groups[kind] ?? ""}' for ${kind}`);
   const target = z
@@ -109,7 +112,11 @@ export function targetRefs(groups: Readonly<Record<string, string>>) {
       kind: z.string().refine((kind) => kinds.includes(kind), `must be ${kinds.join(" or ")}`),
       name: subdomain,
       namespace: refused("a policy targets its own namespace; leave namespace out"),
-      sectionName: refused("a policy targets the whole resource; leave sectionName out"),
+      sectionName: subdomain.optional(),
+    })
+    .refine(({ kind, sectionName }) => sectionName === undefined || sectioned.includes(kind), {
+      path: ["sectionName"],
+      error: "a policy targets the whole resource; leave sectionName out",
     })
     .refine(({ group, kind }) => !kinds.includes(kind) || group === groups[kind], {
       path: ["group"],
@@ -120,7 +127,7 @@ export function targetRefs(groups: Readonly<Record<string, string>>) {
     .array(target)
     .min(1)
     .max(16)
-    .superRefine(unique(({ kind, name }) => `${kind} ${name}`, ["name"]));
+    .superRefine(unique(({ kind, name, sectionName }) => `${kind} ${name} ${sectionName ?? ""}`, ["name"]));
 }
 
 /** A check that refuses the second of two items with the same key; `path` leads to the field to change. */

@@ -312,7 +312,10 @@ describe("PeerAuthentication", () => {
 describe("TrafficPolicy", () => {
   test.each([
     ["{}", ["spec.targetRefs: is required"]],
-    ["{targetRefs: [{kind: Gateway, name: a}]}", ["spec.targetRefs[0].kind: must be Service"]],
+    [
+      "{targetRefs: [{kind: Secret, name: a}]}",
+      ["spec.targetRefs[0].kind: must be Service or HTTPRoute or Gateway"],
+    ],
     [traffic("loadBalancer: {type: RoundRobin, choiceCount: 2}"), ["loadBalancer.choiceCount: goes with"]],
     [traffic("loadBalancer: {choiceCount: 1}"), ["loadBalancer.choiceCount: must be at least 2"]],
     [traffic("retry: {retryOn: [never]}"), ["retry.retryOn[0]: must be connect-failure or reset"]],
