@@ -64,6 +64,8 @@ const RELIED_ON = new Set([
 const MAX_NAMED = 10;
 
 const NONE: HeaderInspection = { kind: "ok", named: [] };
+/** What nearly every HTTP/1.1 client sends. */
+const KEEP_ALIVE: HeaderInspection = { kind: "ok", named: ["keep-alive"] };
 
 /** Whether a header concerns one connection only and is never forwarded. `upgrade` is the host's to carry on. */
 export function isHopByHop(name: string): boolean {
@@ -159,6 +161,7 @@ function closingQuote(value: string, open: number): number {
 }
 
 function inspectConnection(value: string): HeaderInspection {
+  if (value === "keep-alive") return KEEP_ALIVE;
   const named: string[] = [];
   for (const part of value.split(",")) {
     const name = part.trim().toLowerCase();

@@ -16,6 +16,7 @@ import type { Call, Trail } from "./call.ts";
 import { deliver } from "./deliver.ts";
 import * as door from "./door.ts";
 import { admitToGate, openGate } from "./gate.ts";
+import type { GatewayAddress } from "./gateway-address.ts";
 import { directoryOf, identify } from "./identify.ts";
 import type { Identity } from "./identify.ts";
 import { onward, requestIdOf, traceOf } from "./onward.ts";
@@ -32,8 +33,8 @@ export type Goal =
   | { readonly kind: "service"; readonly service: string }
   /** One endpoint, chosen by the host that the call comes from. */
   | { readonly kind: "endpoint"; readonly service: string; readonly port: number; readonly endpoint: string }
-  /** Whatever a gateway serves at the host. */
-  | { readonly kind: "gateway" }
+  /** Whatever a gateway serves at the host; with an address, only what is served there. */
+  | { readonly kind: "gateway"; readonly address?: GatewayAddress }
   | { readonly kind: "unknown" };
 
 /** How a host takes calls in. */
@@ -87,17 +88,19 @@ async function safely(journey: Journey): Promise<Answer> {
 
 async function travel(journey: Journey): Promise<Answer> {
   const { mesh, request, reception, trail } = journey;
-  const entry = door.read(request, reception.isFromOutside ? "outside" : "worker");
-  if (entry.kind === "refusal") return entry;
-  trail.path = entry.view.path;
-  trail.hops = entry.hops;
+  const read = door.read(request, reception.isFromOutside ? "outside" : "worker");
+  if (read.kind === "refusal") return read;
+  trail.path = read.view.path;
+  trail.hops = read.hops;
 
-  const goal = reception.goalOf(entry.view);
+  const goal = reception.goalOf(read.view);
+  const entry = goal.kind === "gateway" && goal.address !== undefined ? door.at(read, goal.address) : read;
   // The host that chose the endpoint counts the call.
   trail.isMetered = goal.kind !== "endpoint";
   const needs = [DIRECTORY, ...reception.needs];
   if (goal.kind === "service" || goal.kind === "endpoint") needs.push(serviceKey(goal.service));
-  await prepare(mesh, needs);
+  const loading = prepare(mesh, needs);
+  if (loading !== null) await loading;
   const directory = directoryOf(mesh);
   if (directory === null) return notLoaded();
 
@@ -135,7 +138,7 @@ async function planFor(boarding: Boarding, goal: Goal): Promise<Decided | Answer
   const { mesh, trail } = boarding.journey;
   if (goal.kind === "unknown") return unknownHost();
   if (goal.kind === "gateway") {
-    const gate = await openGate(mesh, boarding.entry.view);
+    const gate = await openGate(mesh, boarding.entry.view, goal.address ?? null);
     if (gate.kind === "refusal") return gate;
     const visitor = { view: boarding.entry.view, caller: boarding.identity.caller, trail };
     const refusal = admitToGate(mesh, gate, visitor);

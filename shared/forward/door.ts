@@ -8,6 +8,7 @@ import * as headers from "../engine/headers.ts";
 import { parseHost } from "../engine/host.ts";
 import * as path from "../engine/path.ts";
 import type { RequestView } from "../engine/request.ts";
+import type { GatewayAddress } from "./gateway-address.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -71,6 +72,11 @@ export function read(request: RawRequest, source: Source): Entry | Refusal {
   return inspect(view, request.headers);
 }
 
+/** The entry as it was at the address that a front took it at: the client called that port, by that scheme. */
+export function at(entry: Entry, { port, scheme }: GatewayAddress): Entry {
+  return { ...entry, view: { ...entry.view, port, scheme } };
+}
+
 /** The authority of a URL, as it stands there. */
 export function authorityOf(url: string): string {
   return dissect(url).authority;
@@ -108,15 +114,23 @@ function inspect(view: RequestView, fields: Headers): Entry | Refusal {
     return refuse(inspection.code, `Check the header ${inspection.header.slice(0, 64)}.`);
   const hops = hopsOf(fields);
   if (hops > MAX_HOPS) return refuse("loop.detected", `The request has passed the mesh ${MAX_HOPS} times.`);
-  const names = entries.map(([name]) => name);
-  return {
-    kind: "entry",
-    view,
-    perHop: names.filter((name) => headers.isHopByHop(name) || inspection.named.includes(name)),
-    owned: names.filter(headers.isOwned),
-    forwarding: names.filter(headers.isForwarding),
-    hops,
-  };
+  return { kind: "entry", view, ...sorted(entries, inspection.named), hops };
+}
+
+/** Sorts the names of fields that do not simply go on, in one pass: most requests have none. */
+function sorted(
+  entries: readonly (readonly [string, string])[],
+  named: readonly string[],
+): Pick<Entry, "perHop" | "owned" | "forwarding"> {
+  const perHop: string[] = [];
+  const owned: string[] = [];
+  const forwarding: string[] = [];
+  for (const [name] of entries) {
+    if (headers.isHopByHop(name) || named.includes(name)) perHop.push(name);
+    if (headers.isOwned(name)) owned.push(name);
+    if (headers.isForwarding(name)) forwarding.push(name);
+  }
+  return { perHop, owned, forwarding };
 }
 
 function sizeOf(entries: readonly (readonly [string, string])[]): number {

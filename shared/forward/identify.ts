@@ -7,7 +7,7 @@
 import type { Caller } from "../engine/authorize.ts";
 import { DIRECTORY } from "../engine/snapshot.ts";
 import type { DirectoryUnit } from "../engine/snapshot.ts";
-import { cachedVerify } from "../identity/token-cache.ts";
+import { cachedVerify, isRemembered } from "../identity/token-cache.ts";
 import { issuerHint } from "../identity/token.ts";
 import type { TokenVerdict } from "../identity/token.ts";
 import { refuse } from "./refusal.ts";
@@ -39,7 +39,7 @@ const SCHEME = "Bearer ";
 export async function identify(mesh: Mesh, credentials: Credentials): Promise<Identity | Refusal> {
   const directory = directoryOf(mesh);
   const peer = credentials.headers.get("x-selvedge-peer");
-  const bearer = meshBearer(credentials.headers.get("authorization"), directory);
+  const bearer = meshBearer(mesh, credentials.headers.get("authorization"), directory);
   let caller = credentials.vouched;
   let isAdmitted = false;
   for (const token of [peer, bearer]) {
@@ -61,11 +61,16 @@ export function directoryOf(mesh: Mesh): DirectoryUnit | null {
 }
 
 /** The bearer token, if it claims to be of our trust domain. Any other is an end user's and none of our business. */
-function meshBearer(authorization: string | null, directory: DirectoryUnit | null): string | null {
-  if (authorization === null || !authorization.startsWith(SCHEME)) return null;
+function meshBearer(
+  mesh: Mesh,
+  authorization: string | null,
+  directory: DirectoryUnit | null,
+): string | null {
+  if (authorization === null || directory === null || !authorization.startsWith(SCHEME)) return null;
   const token = authorization.slice(SCHEME.length);
-  const domain = issuerHint(token);
-  return domain !== null && domain === directory?.trustDomain ? token : null;
+  // Reading a token takes 10 µs, finding it a tenth of one.
+  if (isRemembered(mesh.state.verdicts, token, directory.trustDomain)) return token;
+  return issuerHint(token) === directory.trustDomain ? token : null;
 }
 
 /** Verifies a token. One that fails may be signed with a key that is younger than our directory: it gets a second look. */

@@ -44,6 +44,12 @@ export function cachedVerify(
   return expired();
 }
 
+/** Whether a token of the trust domain was verified and is remembered: then nobody needs to read it to know whose it is. */
+export function isRemembered(cache: TokenCache, token: string, trustDomain: string): boolean {
+  const known = cache.young.get(token) ?? cache.old.get(token);
+  return known !== undefined && known.caller.trustDomain === trustDomain;
+}
+
 /** Anything that the token is not for goes the long way, which says what is wrong. */
 function isFor(verdict: VerifiedToken, context: TokenContext): boolean {
   return context.audiences.includes(verdict.audience) && verdict.caller.trustDomain === context.trustDomain;

@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import { generateSigningKey } from "../../shared/identity/key.ts";
-import { cachedVerify, createTokenCache, MAX_CACHED_TOKENS } from "../../shared/identity/token-cache.ts";
+import {
+  cachedVerify,
+  createTokenCache,
+  isRemembered,
+  MAX_CACHED_TOKENS,
+} from "../../shared/identity/token-cache.ts";
 import type { TokenCache } from "../../shared/identity/token-cache.ts";
 import { CALLER, contextOf, forge, NOW } from "./forge.ts";
 
@@ -40,6 +45,15 @@ test.each([
 ])("a remembered token %s", async (_name, now, kind) => {
   const cache = await warmed();
   expect(cachedVerify(cache, token, { ...context, now })).toMatchObject({ kind });
+});
+
+test("a token is remembered once it was verified, for its own trust domain", async () => {
+  const { trustDomain } = context;
+  expect(isRemembered(createTokenCache(), token, trustDomain)).toBe(false);
+  const cache = await warmed();
+  expect(isRemembered(cache, token, trustDomain)).toBe(true);
+  expect(isRemembered(cache, token, "evil.test")).toBe(false);
+  expect(isRemembered(cache, `${token}x`, trustDomain)).toBe(false);
 });
 
 test("a token that expired in the cache is forgotten", async () => {

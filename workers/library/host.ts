@@ -29,11 +29,13 @@ export interface Host {
   readonly options: MeshOptions;
   /** Made by the first call: outside of a request there is no randomness to name the isolate by. */
   state: MeshState | null;
+  /** Who this Worker is, made anew when its name or the trust domain changes: several decisions of a call ask. */
+  self: { readonly workload: string; readonly trustDomain: string; readonly caller: Caller | null } | null;
 }
 
 /** A host for a Worker, before its first call. */
 export function createHost(options: MeshOptions): Host {
-  return { options, state: null };
+  return { options, state: null, self: null };
 }
 
 /** The mesh as one invocation finds it; `null` when the Worker is not bound to it. */
@@ -56,10 +58,16 @@ export function meshOf(host: Host, env: unknown, ctx: ExecutionContext): Mesh | 
 }
 
 /** Who this Worker is, by its Endpoint; `null` until that is loaded, and for a Worker that has none. */
-export function selfOf(mesh: Mesh, { options }: Host): Caller | null {
-  const workload = parseWorkload(workloadUnit(mesh, options.workload)?.unit.workload ?? "");
+export function selfOf(mesh: Mesh, host: Host): Caller | null {
+  const workload = workloadUnit(mesh, host.options.workload)?.unit.workload;
   const trustDomain = directoryOf(mesh)?.trustDomain;
-  return workload === null || trustDomain === undefined ? null : callerOf({ trustDomain, ...workload });
+  if (workload === undefined || trustDomain === undefined) return null;
+  if (host.self?.workload !== workload || host.self.trustDomain !== trustDomain) {
+    const parsed = parseWorkload(workload);
+    const caller = parsed === null ? null : callerOf({ trustDomain, ...parsed });
+    host.self = { workload, trustDomain, caller };
+  }
+  return host.self.caller;
 }
 
 function controlOf(edge: Fetcher & MeshApi): Control {
