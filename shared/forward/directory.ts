@@ -6,6 +6,7 @@
  */
 import { compareHost, findHost } from "../engine/host.ts";
 import type { DirectoryUnit, Listener } from "../engine/snapshot.ts";
+import type { GatewayAddress } from "./gateway-address.ts";
 
 /** A virtual host: a listener and the one of its domains that covers the request's host. */
 export interface Gate {
@@ -63,7 +64,33 @@ export function findGate(directory: LinkedDirectory, knock: Knock): Gate | null 
   const name = `${knock.scheme}:${knock.port}:${knock.host}`;
   const known = directory.known.get(name);
   if (known !== undefined) return known;
-  const gate = choose(candidates(directory, knock), knock);
+  return remember(directory, name, choose(candidates(directory, knock), knock));
+}
+
+/**
+ * Finds the gate of a host at one address of a gateway: of the listeners
+ * there, the one with the most specific host name that covers the host, even
+ * if it has no route (Gateway API). `null` when none covers it.
+ */
+export function findGateAt(directory: LinkedDirectory, host: string, address: GatewayAddress): Gate | null {
+  const name = `${address.scheme}:${address.port}:${host}#${address.gateway}`;
+  const known = directory.known.get(name);
+  if (known !== undefined) return known;
+  const isThere = ({ listener }: LinkedListener): boolean =>
+    listener.gateway === address.gateway &&
+    listener.port === address.port &&
+    listener.scheme === address.scheme;
+  const found = patternsOf(host)
+    .flatMap((pattern) => directory.byHostname.get(pattern) ?? [])
+    .find(isThere);
+  return remember(
+    directory,
+    name,
+    found === undefined ? null : { listener: found.listener, domain: findHost(found.domains, host) },
+  );
+}
+
+function remember(directory: LinkedDirectory, name: string, gate: Gate | null): Gate | null {
   if (directory.known.size >= MAX_KNOWN) directory.known.clear();
   directory.known.set(name, gate);
   return gate;

@@ -10,7 +10,9 @@ import { DIRECTORY, virtualHostKey } from "../engine/snapshot.ts";
 import type { Listener } from "../engine/snapshot.ts";
 import { callerOf } from "../identity/spiffe.ts";
 import type { Trail } from "./call.ts";
-import { findGate } from "./directory.ts";
+import { findGate, findGateAt } from "./directory.ts";
+import type { Gate, LinkedDirectory } from "./directory.ts";
+import type { GatewayAddress } from "./gateway-address.ts";
 import { authorized } from "./inbound.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
@@ -26,21 +28,46 @@ export interface OpenGate {
   readonly caller: Caller;
 }
 
-/** Finds the virtual host for a request, and loads it when this isolate has not seen it yet. */
-export async function openGate(mesh: Mesh, view: RequestView): Promise<OpenGate | Refusal> {
+/**
+ * Finds the virtual host for a request, and loads it when this isolate has not
+ * seen it yet. At an address, only that gateway's listeners there are asked.
+ */
+export async function openGate(
+  mesh: Mesh,
+  view: RequestView,
+  address: GatewayAddress | null,
+): Promise<OpenGate | Refusal> {
   const { snapshot } = mesh.state;
   const directory = snapshot.view.units.get(DIRECTORY);
-  const gate = directory?.kind === "directory" ? findGate(directory, view) : null;
-  if (directory?.kind !== "directory" || gate === null)
-    return refuse("host.unknown", "Check the name: no service or gateway of the mesh answers to it.");
+  if (directory?.kind !== "directory") return unknownHost();
+  const gate = findGateFor(directory, view, address);
+  if (gate === null) return unknownHost();
   const { listener, domain } = gate;
-  if (domain === null) return refuse("route.none", "The gateway has no route for this host.");
+  if (listener === null || domain === null)
+    return refuse("route.none", "The gateway has no route for this host.");
   const key = virtualHostKey(listener.id, domain);
   await prepare(mesh, [key]);
   const host = snapshot.view.units.get(key);
   if (host?.kind !== "virtual-host")
     return refuse("control.unavailable", "The routes of this host cannot be loaded now: try again.", 1_000);
   return { kind: "gate", listener, host, caller: identityOf(listener, directory.unit.trustDomain) };
+}
+
+function unknownHost(): Refusal {
+  return refuse("host.unknown", "Check the name: no service or gateway of the mesh answers to it.");
+}
+
+/** A gateway that serves the host nowhere at the address answers all the same: it has no route. */
+function findGateFor(
+  directory: LinkedDirectory,
+  view: RequestView,
+  address: GatewayAddress | null,
+): Gate | { readonly listener: null; readonly domain: null } | null {
+  if (address === null) return findGate(directory, view);
+  const gate = findGateAt(directory, view.host, address);
+  if (gate !== null) return gate;
+  const exists = directory.unit.listeners.some(({ gateway }) => gateway === address.gateway);
+  return exists ? { listener: null, domain: null } : null;
 }
 
 /** Decides by the policies of the gateway, for whoever really calls. `null` admits; failing to decide refuses. */

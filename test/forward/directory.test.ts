@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { findGate, linkDirectory } from "../../shared/forward/directory.ts";
+import { findGate, findGateAt, linkDirectory } from "../../shared/forward/directory.ts";
 import type { Knock } from "../../shared/forward/directory.ts";
+import type { GatewayAddress } from "../../shared/forward/gateway-address.ts";
 import { directory, listener } from "../fakes/units.ts";
 
 const LISTENERS = [
@@ -77,3 +78,25 @@ test("a host that nobody serves has no gate, and remembering such hosts takes bo
   expect(new Set(gates)).toEqual(new Set([null]));
   expect(linked.known.size).toBeLessThanOrEqual(1_000);
 });
+
+test.each<[string, string, GatewayAddress, [string, string | null] | null]>([
+  ["the wildcard", "x.shop.test", at("public", 80, "http"), ["wild", "*.shop.test"]],
+  ["the exact name before it", "www.shop.test", at("public", 80, "http"), ["exact", "www.shop.test"]],
+  ["one without routes", "bare.shop.test", at("public", 80, "http"), ["bare", null]],
+  ["that of the scheme", "www.shop.test", at("public", 443, "https"), ["tls", "*.shop.test"]],
+  ["none on another port", "x.shop.test", at("public", 8787, "http"), null],
+  ["none by another scheme", "x.shop.test", at("public", 443, "http"), null],
+  ["none of another gateway", "x.shop.test", at("other", 80, "http"), null],
+  ["one without a route that another gateway has", "b.test", at("first", 8080, "http"), ["first", null]],
+])("at an address finds %s", (_what, host, address, expected) => {
+  const linked = linkDirectory(directory({ listeners: LISTENERS }));
+
+  const gate = findGateAt(linked, host, address);
+
+  expect(gate === null ? null : [gate.listener.id, gate.domain]).toEqual(expected);
+  expect(findGateAt(linked, host, address)).toBe(gate);
+});
+
+function at(gateway: string, port: number, scheme: "http" | "https"): GatewayAddress {
+  return { gateway: `shop/${gateway}`, port, scheme };
+}

@@ -9,6 +9,7 @@ import type { Caller } from "../../shared/engine/authorize.ts";
 import type { RequestView } from "../../shared/engine/request.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import type { Goal, Reception } from "../../shared/forward/carry.ts";
+import type { GatewayAddress } from "../../shared/forward/gateway-address.ts";
 import { insideName, outsideName } from "../../shared/forward/names.ts";
 import { createState } from "../../shared/forward/state.ts";
 import type { Mesh, MeshState, Settings } from "../../shared/forward/state.ts";
@@ -29,6 +30,21 @@ export function carryFromOutside(request: Request, env: Env, ctx: ExecutionConte
     readsTokens: true,
     vouched: () => null,
     goalOf: (view) => outsideGoal(view, env.SELVEDGE_MESH_DOMAIN),
+    needs: [],
+  });
+}
+
+/** Carries a call from outside that a trusted front took at one address of a gateway. */
+export function carryThroughDoor(
+  request: Request,
+  address: GatewayAddress,
+  { env, ctx }: { env: Env; ctx: ExecutionContext },
+): Promise<Response> {
+  return carry(meshOf(env, ctx), request, {
+    isFromOutside: true,
+    readsTokens: true,
+    vouched: () => null,
+    goalOf: () => ({ kind: "gateway", address }),
     needs: [],
   });
 }
