@@ -37,6 +37,7 @@ import { invert, isSameContent, planApply, planRemove, planRestore, type Step } 
 import { compile, keepSmall, loadWorld, move, oversized, type Compiled } from "./registry-world.ts";
 import { KEPT_REVISIONS, REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
 import { answerSync } from "./registry-sync.ts";
+import { clashes, judge } from "./registry-foreign.ts";
 import { migrate } from "./schema.ts";
 import { UnitStore } from "./unit-store.ts";
 
@@ -51,6 +52,8 @@ interface Cause {
   readonly author: string;
   readonly reason: string;
   readonly isDryRun?: boolean;
+  /** What translating the documents brought to light. */
+  readonly notes?: readonly string[];
 }
 
 export class RegistryObject extends DurableObject<Env> implements RegistryApi {
@@ -71,9 +74,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     const { documents, defaultNamespace, ifRevision, author, dryRun } = request;
     const parsed = parseDocuments(documents, {
       ...(defaultNamespace === undefined ? {} : { defaultNamespace }),
-      allowPrivateEndpoints: this.env.SELVEDGE_PRIVATE_ENDPOINTS === "allow",
+      allowPrivateEndpoints: this.#allowsPrivateEndpoints(),
     });
     if (!parsed.ok) return invalid(parsed.problems);
+    const { problems, notes } = judge(parsed.resources, this.#allowsPrivateEndpoints());
+    if (problems.length > 0) return invalid(problems);
     const revision = this.#store.revision();
     if (ifRevision !== undefined && ifRevision !== revision) {
       const detail = `The mesh is at revision ${revision}, not ${ifRevision}. Look at what changed and apply again.`;
@@ -81,7 +86,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     }
     const stamp = { now: new Date().toISOString(), newUid: () => crypto.randomUUID() };
     const steps = parsed.resources.map((resource) => planApply(resource, this.#find, stamp));
-    return this.#change(steps, { author, reason: "apply", isDryRun: dryRun ?? false });
+    return this.#change(steps, { author, reason: "apply", isDryRun: dryRun ?? false, notes });
   }
 
   /** Deletes resources: all of them, or none when one does not exist. */
@@ -174,6 +179,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.#publish("keys", "", { sequence, body: keys }, (current) => world.setKeys(current, keys));
   }
 
+  #allowsPrivateEndpoints(): boolean {
+    return this.env.SELVEDGE_PRIVATE_ENDPOINTS === "allow";
+  }
+
   readonly #find = (key: string): Resource | null => this.#store.resource(key);
 
   /**
@@ -186,6 +195,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     const current = this.#loadWorld();
     try {
       const compiled = compile(current, this.#units, move(current, steps));
+      const clashing = clashes(current, steps, this.#find);
+      // A world in which two resources had one place cannot be moved back.
+      if (clashing.length > 0) this.#world = null;
+      if (clashing.length > 0) return invalid(clashing);
       const problems = oversized(compiled);
       const dangling = warnings(
         current,
@@ -196,7 +209,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       if (problems.length > 0) return invalid(problems);
       if (isMeant && steps.length > 0) this.#save(steps, compiled, cause);
       const changes = planned.map(({ ref, change }) => ({ ref, change }));
-      return succeed({ revision: this.#store.revision(), changes, warnings: dangling });
+      return succeed({
+        revision: this.#store.revision(),
+        changes,
+        warnings: [...(cause.notes ?? []), ...dangling],
+      });
     } catch (error) {
       this.#world = null;
       throw error;

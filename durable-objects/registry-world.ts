@@ -33,10 +33,18 @@ export function loadWorld(store: RegistryStore, trustDomain: string): world.Worl
   return loaded;
 }
 
-/** Takes the steps one after another and answers every unit that they may have changed. */
+/**
+ * Takes the steps one after another and answers every unit that they may have
+ * changed. Deletions come first: what one resource becomes may have the place
+ * that another leaves.
+ */
 export function move(current: world.World, steps: readonly Step[]): Set<UnitKey> {
   const keys = new Set<UnitKey>();
-  for (const { ref, before, after } of steps) {
+  const ordered = [
+    ...steps.filter(({ after }) => after === null),
+    ...steps.filter(({ after }) => after !== null),
+  ];
+  for (const { ref, before, after } of ordered) {
     for (const key of affected(current, before ?? ref)) keys.add(key);
     if (after === null) world.remove(current, ref);
     else world.put(current, after);

@@ -4,7 +4,7 @@
  * @module
  */
 import { DIRECTORY, serviceKey, virtualHostKey, workloadKey, type UnitKey } from "../engine/snapshot.ts";
-import type { Resource, ResourceRef } from "../wire/resource.ts";
+import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
 import { covers, domainsAt } from "./attach.ts";
 import { membersOf, membersWith, servicesWith, type Member } from "./members.ts";
 import { SYSTEM_NAMESPACE, type Scope } from "./policy.ts";
@@ -16,6 +16,9 @@ import { findGateway, findRoute, spaceOf, type Space, type World } from "./state
  */
 export function affected(world: World, resource: Resource | ResourceRef): ReadonlySet<UnitKey> {
   const { namespace, name } = "metadata" in resource ? resource.metadata : resource;
+  const { apiVersion, kind } = resource;
+  const derived = world.derived.get(resourceKey({ apiVersion, kind, namespace, name }));
+  if (derived !== undefined) return new Set(derived.flatMap((own) => [...affected(world, own)]));
   const qualified = `${namespace}/${name}`;
   const space = spaceOf(world, namespace);
   switch (resource.kind) {

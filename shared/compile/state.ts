@@ -68,6 +68,8 @@ export interface World {
   /** Routes by the services that they name as backends. */
   readonly routesByBackend: MultiMap<string>;
   readonly attachments: Attachments;
+  /** What documents of other meshes became, by the `resourceKey` of each. */
+  readonly derived: Map<string, readonly Resource[]>;
 }
 
 /** A world without anything in it. */
@@ -80,6 +82,7 @@ export function createWorld({ trustDomain }: { readonly trustDomain: string }): 
     routesByParent: new Map(),
     routesByBackend: new Map(),
     attachments: { byRoute: new Map(), byListener: new Map() },
+    derived: new Map(),
   };
 }
 

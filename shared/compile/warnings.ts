@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ResourceRef } from "../wire/resource.ts";
+import { resourceKey, type ResourceRef } from "../wire/resource.ts";
 import type { ParentRef } from "../wire/resources/http-route.ts";
 import { refuses } from "./attach.ts";
 import { membersOf, membersWith, servicesWith } from "./members.ts";
@@ -19,7 +19,16 @@ export function warnings(world: World, refs: readonly ResourceRef[]): string[] {
   });
 }
 
-function inspect(world: World, { kind, namespace, name }: ResourceRef): string[] {
+function inspect(world: World, ref: ResourceRef): string[] {
+  const derived = world.derived.get(resourceKey(ref));
+  if (derived === undefined) return inspectOwn(world, ref);
+  return derived.flatMap(({ kind, metadata }) => inspectOwn(world, { kind, ...metadata }));
+}
+
+function inspectOwn(
+  world: World,
+  { kind, namespace, name }: Pick<ResourceRef, "kind" | "namespace" | "name">,
+): string[] {
   const space = spaceOf(world, namespace);
   switch (kind) {
     case "Service":

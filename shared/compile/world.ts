@@ -8,11 +8,12 @@
  */
 import { DIRECTORY, serviceKey, type UnitKey, type VerificationKey } from "../engine/snapshot.ts";
 import { parseAddress } from "../wire/address.ts";
-import type { Resource, ResourceRef } from "../wire/resource.ts";
+import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
 import type { EndpointSpec } from "../wire/resources/endpoint.ts";
 import { isKind } from "../wire/resources/schemas.ts";
 import type { RegisteredEndpoint } from "../wire/rpc.ts";
 import { attach, detach, routesAt } from "./attach.ts";
+import { unfold } from "./derive.ts";
 import { addMember, addSelector, dropMember, dropSelector, servicesWith, type Member } from "./members.ts";
 import { addTo, removeFrom } from "./multimap.ts";
 import { compileAuthorization, compileLimits, compilePeer } from "./policy.ts";
@@ -22,10 +23,22 @@ import { compileTraffic } from "./traffic.ts";
 
 export { createWorld, type World } from "./state.ts";
 
-/** Adds or replaces a resource. Kinds that mean nothing to hosts are ignored. */
+/**
+ * Adds or replaces a resource; one of another mesh's kind in the form of what
+ * it becomes. Kinds that mean nothing to hosts are ignored.
+ */
 export function put(world: World, resource: Resource): void {
+  const { apiVersion, kind, metadata } = resource;
+  const ref = { apiVersion, kind, namespace: metadata.namespace, name: metadata.name };
+  remove(world, ref);
+  const derived = unfold(resource);
+  if (derived === null) return putOwn(world, resource);
+  world.derived.set(resourceKey(ref), derived);
+  for (const own of derived) putOwn(world, own);
+}
+
+function putOwn(world: World, resource: Resource): void {
   const { namespace, name } = resource.metadata;
-  remove(world, { apiVersion: resource.apiVersion, kind: resource.kind, namespace, name });
   if (isKind(resource, "Namespace")) {
     world.namespaces.set(name, resource.metadata.labels);
     reattach(world, routesFrom(world, name));
@@ -101,8 +114,19 @@ function reattach(world: World, routes: Iterable<string>): void {
   for (const route of routes) attach(world, route);
 }
 
-/** Removes a resource; one that is not there is ignored. */
-export function remove(world: World, { kind, namespace, name }: ResourceRef): void {
+/** Removes a resource and what it became; one that is not there is ignored. */
+export function remove(world: World, ref: ResourceRef): void {
+  const key = resourceKey(ref);
+  const derived = world.derived.get(key);
+  if (derived === undefined) return removeOwn(world, ref);
+  world.derived.delete(key);
+  for (const { kind, metadata } of derived) removeOwn(world, { kind, ...metadata });
+}
+
+function removeOwn(
+  world: World,
+  { kind, namespace, name }: Pick<ResourceRef, "kind" | "namespace" | "name">,
+): void {
   if (kind === "Namespace") {
     world.namespaces.delete(name);
     reattach(world, routesFrom(world, name));

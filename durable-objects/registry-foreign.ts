@@ -1,0 +1,76 @@
+/**
+ * Documents of other meshes on their way into the registry: whether they can
+ * be translated, and whether what they become has a place of its own.
+ *
+ * @module
+ */
+import { derive } from "../shared/compile/derive.ts";
+import type { World } from "../shared/compile/world.ts";
+import type { ParsedResource } from "../shared/wire/parse.ts";
+import type { FieldProblem } from "../shared/wire/problem.ts";
+import { resourceKey, type ResourceRef } from "../shared/wire/resource.ts";
+import { refOf, type Find, type Step } from "./registry-change.ts";
+
+/** What is wrong with translating documents, and what an operator should know. */
+export interface Judgement {
+  readonly problems: readonly FieldProblem[];
+  readonly notes: readonly string[];
+}
+
+/** Translates every document of another mesh's kind, for the report alone. */
+export function judge(documents: readonly ParsedResource[], allowPrivateEndpoints: boolean): Judgement {
+  const derivations = documents.flatMap((document) => derive(document, allowPrivateEndpoints) ?? []);
+  return {
+    problems: derivations.flatMap((one) => ("problems" in one ? one.problems : [])),
+    notes: derivations.flatMap((one) =>
+      "notes" in one ? one.notes.map(({ path, message }) => `${path}: ${message}`) : [],
+    ),
+  };
+}
+
+/**
+ * Resources that would have one place: two documents that become the same, or
+ * one that becomes what somebody wrote by hand. `current` has taken the steps.
+ */
+export function clashes(current: World, steps: readonly Step[], find: Find): FieldProblem[] {
+  if (current.derived.size === 0) return [];
+  const changed = new Map(steps.map((step) => [step.key, step.after]));
+  const exists = (key: string) => (changed.has(key) ? changed.get(key) !== null : find(key) !== null);
+  const owners = ownersOf(current);
+  return steps.flatMap(({ key, ref, after }) => {
+    if (after === null) return [];
+    const places = current.derived.get(key)?.map((own) => refOf(own)) ?? [ref];
+    return places.flatMap((place) => {
+      const taken = owners.get(resourceKey(place)) ?? [];
+      const others = taken.filter((owner) => owner !== key).map((owner) => `what ${shown(owner)} becomes`);
+      const isWritten = current.derived.has(key) && exists(resourceKey(place));
+      const [other] = isWritten ? ["a resource of its own"] : others;
+      return other === undefined ? [] : [clash(ref, place, other)];
+    });
+  });
+}
+
+/** The documents (their keys) that become a resource (its key). */
+function ownersOf(current: World): ReadonlyMap<string, readonly string[]> {
+  const owners = new Map<string, string[]>();
+  for (const [owner, resources] of current.derived) {
+    for (const resource of resources) {
+      const key = resourceKey(refOf(resource));
+      owners.set(key, [...(owners.get(key) ?? []), owner]);
+    }
+  }
+  return owners;
+}
+
+function clash(ref: ResourceRef, place: ResourceRef, other: string): FieldProblem {
+  return {
+    path: `${ref.kind} ${ref.namespace}/${ref.name}`,
+    message: `${place.kind} ${place.namespace}/${place.name} is already there as ${other}: rename or delete one of them`,
+  };
+}
+
+/** `VirtualService shop/reviews` from a key. */
+function shown(key: string): string {
+  const [, kind = "", namespace = "", name = ""] = key.split("/");
+  return `${kind} ${namespace}/${name}`;
+}
