@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { cookieOf, setCookie, type Field } from "./cookie.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { hash32 } from "./hash.ts";
 import type { HeaderReader } from "./request.ts";
@@ -21,12 +22,6 @@ export interface SessionPersistence {
   readonly lifetime: "session" | "permanent";
   /** Of the cookie. */
   readonly path: string;
-}
-
-/** A header field of a response. */
-export interface Field {
-  readonly name: string;
-  readonly value: string;
 }
 
 /** A service as a session sees it. */
@@ -69,29 +64,6 @@ export function issue(policy: SessionPersistence, service: string, endpoint: str
   return setCookie({ name: policy.name, value, path: policy.path, maxAgeMs });
 }
 
-export interface Cookie {
-  readonly name: string;
-  readonly value: string;
-  readonly path: string;
-  /** `null` is a cookie of the browser's session. */
-  readonly maxAgeMs: Millis | null;
-}
-
-/** Makes a Set-Cookie field (RFC 6265) that scripts cannot read. */
-export function setCookie({ name, value, path, maxAgeMs }: Cookie): Field {
-  const maxAge = maxAgeMs === null ? "" : `; Max-Age=${Math.ceil(maxAgeMs / 1_000)}`;
-  return { name: "set-cookie", value: `${name}=${value}; Path=${path}${maxAge}; HttpOnly` };
-}
-
-/** Reads a cookie's value from a Cookie field; `null` when it is not there. Of a repeated one the first counts. */
-export function cookieOf(field: string | null, name: string): string | null {
-  for (const pair of (field ?? "").split(";")) {
-    const equals = pair.indexOf("=");
-    if (equals !== -1 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
-  }
-  return null;
-}
-
 function valueOf({ kind, name }: SessionPersistence, headers: HeaderReader): string | null {
   return kind === "header" ? headers.get(name) : cookieOf(headers.get("cookie"), name);
 }
@@ -99,7 +71,7 @@ function valueOf({ kind, name }: SessionPersistence, headers: HeaderReader): str
 /** Opaque: says nothing of the endpoint to whoever does not know its name. */
 function tokenOf(service: string, endpoint: string): string {
   const text = `${service}/${endpoint}`;
-  return `${hex(hash32(text))}${hex(hash32(`${text}#`))}`;
+  return `${hex(hash32(text))}${hex(hash32(text, 1))}`;
 }
 
 function hex(hash: number): string {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { cookieOf } from "./affinity.ts";
+import { cookieOf } from "./cookie.ts";
 import type { Caller } from "./authorize.ts";
 import { parseQuery } from "./query.ts";
 import type { RequestView } from "./request.ts";

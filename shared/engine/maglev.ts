@@ -20,7 +20,7 @@ export function buildMaglev(endpoints: readonly Endpoint[], size: number): HashT
   const heaviest = sorted.reduce((max, { weight }) => Math.max(max, weight), 0);
   const claims = sorted.map(({ id, weight }) => ({
     next: hash32(id) % size,
-    skip: (hash32(`${id}#skip`) % (size - 1)) + 1,
+    skip: (hash32(id, 1) % (size - 1)) + 1,
     // An endpoint of half the weight claims in every other round (Envoy).
     pace: weight / heaviest,
     due: 0,
