@@ -33,7 +33,15 @@ import type {
   SyncRequest,
 } from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
-import { invert, isSameContent, planApply, planRemove, planRestore, type Step } from "./registry-change.ts";
+import {
+  invert,
+  isSameContent,
+  planApply,
+  planRemove,
+  planRestore,
+  refOf,
+  type Step,
+} from "./registry-change.ts";
 import { compile, keepSmall, loadWorld, move, oversized, type Compiled } from "./registry-world.ts";
 import { KEPT_REVISIONS, REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
 import { answerSync } from "./registry-sync.ts";
@@ -85,7 +93,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       return fail({ code: "config.revision", detail });
     }
     const stamp = { now: new Date().toISOString(), newUid: () => crypto.randomUUID() };
-    const steps = parsed.resources.map((resource) => planApply(resource, this.#find, stamp));
+    const applied = parsed.resources.map((resource) => planApply(resource, this.#find, stamp));
+    const steps = request.prune === true ? [...applied, ...this.#planPrune(applied)] : applied;
     return this.#change(steps, { author, reason: "apply", isDryRun: dryRun ?? false, notes });
   }
 
@@ -181,6 +190,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   #allowsPrivateEndpoints(): boolean {
     return this.env.SELVEDGE_PRIVATE_ENDPOINTS === "allow";
+  }
+
+  /** Deletes what no step of an apply keeps. */
+  #planPrune(kept: readonly Step[]): Step[] {
+    const keys = new Set(kept.map(({ key }) => key));
+    return [...this.#store.resources({})].flatMap((resource) => {
+      const ref = refOf(resource);
+      const step = keys.has(resourceKey(ref)) ? null : planRemove(ref, this.#find);
+      return step === null ? [] : [step];
+    });
   }
 
   readonly #find = (key: string): Resource | null => this.#store.resource(key);

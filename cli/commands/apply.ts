@@ -12,6 +12,7 @@ interface Options {
   readonly recursive?: boolean;
   readonly dryRun?: boolean;
   readonly ifRevision?: number;
+  readonly prune?: boolean;
 }
 
 /** Adds `selvedge apply`. */
@@ -27,6 +28,7 @@ export function addApply(program: Command, io: Io): void {
     .option("-R, --recursive", "look into the folders of a folder")
     .option("--dry-run", "validate and tell what would change")
     .option("--if-revision <n>", "apply only if this is the current revision", wholeNumber)
+    .option("--prune", "delete every other resource of the mesh: its configuration is exactly the files")
     .action(async (options: Options, command: Command) => {
       const { client, namespace } = openSession(command, io);
       const documents = await loadDocuments(options.filename, options, io);
@@ -35,6 +37,7 @@ export function addApply(program: Command, io: Io): void {
         defaultNamespace: namespace ?? DEFAULT_NAMESPACE,
         dryRun: options.dryRun,
         ifRevision: options.ifRevision,
+        prune: options.prune,
       };
       const answer = await client.call({ method: "POST", path: "/apply", body, answer: applyAnswer });
       printChanges(io, answer, options.dryRun === true ? " (dry run)" : "");

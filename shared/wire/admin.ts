@@ -95,6 +95,9 @@ export const applyRequest = z
     ifRevision: revisionNumber
       .optional()
       .meta({ description: "Apply only on this revision; 412 otherwise." }),
+    prune: z.boolean().optional().meta({
+      description: "Delete every other resource of the mesh: its configuration is exactly the documents.",
+    }),
   })
   .meta({ id: "ApplyRequest" });
 

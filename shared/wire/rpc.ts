@@ -23,6 +23,8 @@ export interface ApplyRequest {
   readonly dryRun?: boolean;
   /** Applies only if this is the current revision (412 `config.revision` otherwise). */
   readonly ifRevision?: number;
+  /** Deletes every resource of the mesh that is not among the documents. */
+  readonly prune?: boolean;
   /** Who asks: kept with the revision. */
   readonly author: string;
 }

@@ -44,6 +44,12 @@ describe("apply", () => {
     });
   });
 
+  test("prunes what the files do not have", async () => {
+    const ran = await against({ "POST /api/v1/apply": answer }, ["apply", "-f", "-", "--prune"], "a: 1\n");
+    const body = { documents: [{ a: 1 }], defaultNamespace: "default", prune: true };
+    expect(ran.heard).toEqual([["POST /api/v1/apply", body]]);
+  });
+
   test("sends nothing when a file cannot be read", async () => {
     expect(await against({}, ["apply", "-f", "-"], "a: [")).toMatchObject({ code: 1, out: "", heard: [] });
   });

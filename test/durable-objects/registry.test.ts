@@ -180,6 +180,19 @@ describe("apply", () => {
     expect(await names()).toEqual(["a", "b"]);
   });
 
+  test("prune makes the documents all there is, as one revision that can be undone", async () => {
+    await apply([service("a"), service("b"), endpoint("b-1", "b")]);
+    expect(
+      told(valueOf(await apply([service("b"), service("c")], { prune: true, dryRun: true })).changes),
+    ).toEqual(["unchanged b", "created c", "deleted b-1", "deleted a"]);
+    expect(await names()).toEqual(["b-1", "a", "b"]);
+    await evict();
+    expect(valueOf(await apply([service("b"), service("c")], { prune: true })).revision).toBe(2);
+    expect(await names()).toEqual(["b", "c"]);
+    await registry().rollback(1, "test");
+    expect(await names()).toEqual(["b-1", "a", "b"]);
+  });
+
   test("the default namespace is for documents that name none", async () => {
     const bare = {
       apiVersion: "v1",

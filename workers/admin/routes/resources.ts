@@ -77,13 +77,14 @@ const removeMany = createRoute({
 /** Adds the operations on resources. */
 export function addResourceRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(apply, async (c) => {
-    const { documents, defaultNamespace, dryRun, ifRevision } = c.req.valid("json");
+    const { documents, defaultNamespace, dryRun, ifRevision, prune } = c.req.valid("json");
     const request = {
       documents,
       author: AUTHOR,
       ...(defaultNamespace === undefined ? {} : { defaultNamespace }),
       ...(dryRun === undefined ? {} : { dryRun }),
       ...(ifRevision === undefined ? {} : { ifRevision }),
+      ...(prune === undefined ? {} : { prune }),
     };
     return c.json(unwrap(await registryOf(c.env).apply(request)), 200);
   });
