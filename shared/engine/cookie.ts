@@ -1,8 +1,29 @@
 /**
- * Cookies, as requests carry them.
+ * Cookies (RFC 6265), as requests and responses carry them.
  *
  * @module
  */
+import type { Millis } from "./time.ts";
+
+/** A header field of a response. */
+export interface Field {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface Cookie {
+  readonly name: string;
+  readonly value: string;
+  readonly path: string;
+  /** `null` is a cookie of the browser's session. */
+  readonly maxAgeMs: Millis | null;
+}
+
+/** Makes a Set-Cookie field (RFC 6265) that scripts cannot read. */
+export function setCookie({ name, value, path, maxAgeMs }: Cookie): Field {
+  const maxAge = maxAgeMs === null ? "" : `; Max-Age=${Math.ceil(maxAgeMs / 1_000)}`;
+  return { name: "set-cookie", value: `${name}=${value}; Path=${path}${maxAge}; HttpOnly` };
+}
 
 /** Reads a cookie's value from a Cookie field; `null` when it is not there. Of a repeated one the first counts. */
 export function cookieOf(field: string | null, name: string): string | null {
