@@ -15,10 +15,12 @@ export function compileFilters(filters: readonly Partial<HttpFilter>[]): Filters
     (filter) => filter.responseHeaderModifier !== undefined,
   )?.responseHeaderModifier;
   const rewrite = filters.find((filter) => filter.urlRewrite !== undefined)?.urlRewrite;
+  const redirect = compileRedirect(filters);
   return {
     ...(request === undefined ? {} : { request: compileEdit(request) }),
     ...(response === undefined ? {} : { response: compileEdit(response) }),
     ...(rewrite === undefined ? {} : { rewrite: compileRewrite(rewrite) }),
+    ...(redirect === undefined ? {} : { redirect }),
   };
 }
 
@@ -50,7 +52,7 @@ function compilePath({ type, replaceFullPath, replacePrefixMatch }: PathModifier
 }
 
 /** The redirect that answers instead of a backend, when there is one. */
-export function compileRedirect(filters: readonly Partial<HttpFilter>[]): Redirect | undefined {
+function compileRedirect(filters: readonly Partial<HttpFilter>[]): Redirect | undefined {
   const spec = filters.find((filter) => filter.requestRedirect !== undefined)?.requestRedirect;
   if (spec === undefined) return undefined;
   const { scheme, hostname, port, path, statusCode } = spec;

@@ -6,7 +6,7 @@
 import type { Backend, PathMatch, RouteAction, RouteEntry, RouteSet } from "../engine/route.ts";
 import { canonicalPath } from "../wire/path-match.ts";
 import type { BackendRef, HttpMatch, HttpRule } from "../wire/resources/http-route.ts";
-import { compileFilters, compileRedirect } from "./filters.ts";
+import { compileFilters } from "./filters.ts";
 import { compareText } from "./multimap.ts";
 import { retryOf, timeoutsOf } from "./traffic.ts";
 import { findService, type HttpRoute, type World } from "./state.ts";
@@ -92,14 +92,12 @@ interface RuleOf {
 }
 
 function compileAction(world: World, { route, rule, index }: RuleOf, origin: Origin): RouteAction {
-  const redirect = compileRedirect(rule.filters);
   const timeouts = timeoutsOf(rule);
   const retry = retryOf(rule);
   return {
     route: `${route.metadata.namespace}/${route.metadata.name}`,
     rule: rule.name ?? String(index),
     filters: compileFilters(rule.filters),
-    ...(redirect === undefined ? {} : { redirect }),
     backends: rule.backendRefs.map((ref) => compileBackend(world, route, ref, origin)),
     ...(timeouts === undefined ? {} : { timeouts }),
     ...(retry === undefined ? {} : { retry }),

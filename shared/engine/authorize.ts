@@ -4,6 +4,7 @@
  *
  * @module
  */
+import * as intention from "./intention.ts";
 import { matchesAny, type StringMatch } from "./match.ts";
 import type { HeaderReader } from "./request.ts";
 
@@ -55,6 +56,8 @@ export interface Authorization {
   readonly deny: readonly AuthorizationRule[];
   /** `null`: no ALLOW policy selects the workload. Empty: one does and never matches (allow nothing). */
   readonly allow: readonly AuthorizationRule[] | null;
+  /** Consul's intentions, in their order. What they leave undecided is decided by `allow`: the default. */
+  readonly intentions?: readonly intention.Intention[];
 }
 
 export interface AuthorizationInput {
@@ -87,11 +90,15 @@ export function principalOf(caller: Omit<Caller, "principal">): string {
 /**
  * Decides whether the call may be made, in Istio's order: any DENY rule that
  * matches denies; without an ALLOW policy the call is allowed; any ALLOW rule
- * that matches allows; everything else is denied.
+ * that matches allows; everything else is denied. Intentions, where there are
+ * some, come after DENY, and what they decide is final.
  */
 export function authorize(authorization: Authorization, input: AuthorizationInput): AuthorizationDecision {
   const denying = firstMatch(authorization.deny, input);
   if (denying !== null) return { kind: "deny", by: nameOf(denying) };
+  const intended =
+    authorization.intentions === undefined ? null : intention.decide(authorization.intentions, input);
+  if (intended !== null) return intended;
   if (authorization.allow === null) return ALLOWED;
 
   const allowing = firstMatch(authorization.allow, input);
@@ -114,7 +121,8 @@ function nameOf(rule: AuthorizationRule): string {
   return `${rule.policy}[${rule.rule}]`;
 }
 
-function isFromAny(sources: readonly SourceMatch[], caller: Caller | null): boolean {
+/** Decides whether any of the sources is the caller; an empty list holds for everybody. */
+export function isFromAny(sources: readonly SourceMatch[], caller: Caller | null): boolean {
   if (sources.length === 0) return true;
   for (const source of sources) {
     if (isFrom(source, caller)) return true;

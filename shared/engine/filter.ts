@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { PathRewrite } from "./redirect.ts";
+import type { Cors } from "./cors.ts";
+import type { Mirror } from "./mirror.ts";
+import type { PathRewrite, Redirect } from "./redirect.ts";
 import type { HeaderReader } from "./request.ts";
 
 /** Header names are in lower case. Applied in the order remove, set, add (Gateway API leaves it open; Envoy's). */
@@ -13,10 +15,15 @@ export interface HeaderEdit {
   readonly remove: readonly string[];
 }
 
+/** What a rule, or one of its backends, does to requests and responses. */
 export interface Filters {
   readonly request?: HeaderEdit;
   readonly response?: HeaderEdit;
   readonly rewrite?: Rewrite;
+  /** Answers instead of a backend. */
+  readonly redirect?: Redirect;
+  readonly mirrors?: readonly Mirror[];
+  readonly cors?: Cors;
 }
 
 export interface Rewrite {

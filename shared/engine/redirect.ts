@@ -44,14 +44,24 @@ export function locate(redirect: Redirect, request: RequestView, matched: PathMa
  * `matched`. A prefix is replaced by whole segments: trailing slashes of the
  * prefix and of its replacement do not count, what follows the prefix is kept
  * as it is, and the result is never empty (Gateway API `ReplacePrefixMatch`).
- * A rule that matches an exact path has that path as its prefix.
+ * A rule that matches an exact path has that path as its prefix, one that
+ * matches a regular expression the whole path. A text prefix is replaced by
+ * text (Istio, Consul), but never by a second slash before what follows.
  */
 export function rewritePath(rewrite: PathRewrite, path: string, matched: PathMatch): string {
-  if (rewrite.kind === "full") return rewrite.value === "" ? "/" : rewrite.value;
+  if (rewrite.kind === "full" || matched.kind === "regex") return rewrite.value === "" ? "/" : rewrite.value;
+  // By length, because a match may ignore case.
+  const isWhole = path.length === matched.value.length;
+  if (matched.kind === "text-prefix") return replaceText(rewrite.value, path.slice(matched.value.length));
   // Also right for the prefix `/`, whose slash is no segment: `/` becomes the replacement, without a slash behind it.
-  const rest = path === matched.value ? "" : path.slice(withoutTrailingSlash(matched.value).length);
+  const rest = isWhole ? "" : path.slice(withoutTrailingSlash(matched.value).length);
   const rewritten = withoutTrailingSlash(rewrite.value) + rest;
   return rewritten === "" ? "/" : rewritten;
+}
+
+function replaceText(replacement: string, rest: string): string {
+  const rewritten = rest.startsWith("/") ? withoutTrailingSlash(replacement) + rest : replacement + rest;
+  return rewritten.startsWith("/") ? rewritten : `/${rewritten}`;
 }
 
 function withoutTrailingSlash(path: string): string {

@@ -10,8 +10,10 @@ import type { Authorization } from "./authorize.ts";
 import type { LoadBalancing } from "./balance.ts";
 import type { CircuitPolicy } from "./circuit.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { Fault } from "./fault.ts";
 import type { HedgePolicy } from "./hedge.ts";
 import type { RateLimit } from "./limit.ts";
+import type { PathLevel } from "./path.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { RouteSet } from "./route.ts";
 import type { Timeouts } from "./timeout.ts";
@@ -38,6 +40,8 @@ export interface Listener {
   readonly hostname: string;
   /** Host names with a virtual host of their own, in the same forms. */
   readonly domains: readonly string[];
+  /** How paths of its requests are brought into one form. Absent: `strict`. */
+  readonly pathLevel?: PathLevel;
 }
 
 /** What every host needs: who the mesh is, whose signatures count, which doors are open. */
@@ -46,6 +50,8 @@ export interface DirectoryUnit {
   readonly trustDomain: string;
   readonly keys: readonly VerificationKey[];
   readonly listeners: readonly Listener[];
+  /** The same for calls to services by their mesh names. Absent: `strict`. */
+  readonly pathLevel?: PathLevel;
 }
 
 /** The routes of one listener for one host name. */
@@ -67,6 +73,8 @@ export interface InboundPolicy {
   readonly peer: "strict" | "permissive";
   readonly authorization: Authorization;
   readonly limits: readonly RateLimit[];
+  /** What goes wrong on purpose once a call is admitted. Absent: nothing. */
+  readonly faults?: readonly Fault[];
 }
 
 /** Routes for calls to a service (GAMMA). */

@@ -52,14 +52,14 @@ export async function toService(call: Call, service: LinkedService, asked: numbe
   );
   call.trail.destination = service.id;
   if (routes === undefined) return direct(call, service, port);
-  const match = route.match(routes.table, call.view);
+  const match = route.match(routes.table, call.view, call.caller);
   if (match === null) return refuse("route.none", "No rule of the service's routes matches the request.");
   return follow(call, match, port);
 }
 
 /** Plans a call that came in by a gateway. Its backends are not routed again. */
 export async function throughHost(call: Call, host: LinkedHost): Promise<Plan | Answer> {
-  const match = route.match(host.table, call.view);
+  const match = route.match(host.table, call.view, call.caller);
   if (match === null) return refuse("route.none", "No route of this host matches the request.");
   return follow(call, match, null);
 }
@@ -89,7 +89,7 @@ async function follow(
   port: number | null,
 ): Promise<Plan | Answer> {
   call.trail.route = action.route;
-  if (action.redirect !== undefined) return redirected(call, entry.path, action.redirect);
+  if (action.filters.redirect !== undefined) return redirected(call, entry.path, action.filters.redirect);
   const backend = split.pick(action.backends, call.mesh.ports.random());
   if (backend === null) return refuse("backend.none", "The route has no backend with a weight above 0.");
   call.trail.destination = backend.service;

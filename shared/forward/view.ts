@@ -110,7 +110,7 @@ function linkUnit(unit: Unit, previous: Linked | undefined, random: Random): Lin
     case "directory":
       return linkDirectory(unit);
     case "virtual-host":
-      return { kind: "virtual-host", unit, table: route.index(unit.routes) };
+      return { kind: "virtual-host", unit, table: route.index(unit.routes, noPatterns) };
     case "service":
       return linkService(unit, previous, random);
     case "workload":
@@ -128,8 +128,13 @@ function linkService(unit: ServiceUnit, previous: Linked | undefined, random: Ra
     routes: unit.routes.map(({ port, consumerNamespace, routes }) => ({
       port,
       consumerNamespace,
-      table: route.index(routes),
+      table: route.index(routes, noPatterns),
     })),
     traffic,
   };
+}
+
+/** No route has a regular expression yet. */
+function noPatterns(source: string): never {
+  throw new Error(`no patterns: ${source}`);
 }

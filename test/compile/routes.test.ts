@@ -102,13 +102,14 @@ test("a rule is compiled field by field", () => {
       {
         route: "shop/r",
         rule: "1",
-        filters: {},
-        redirect: {
-          scheme: "https",
-          hostname: "c.test",
-          port: 8443,
-          path: { kind: "prefix", value: "/" },
-          statusCode: 301,
+        filters: {
+          redirect: {
+            scheme: "https",
+            hostname: "c.test",
+            port: 8443,
+            path: { kind: "prefix", value: "/" },
+            statusCode: 301,
+          },
         },
         backends: [],
       },
