@@ -30,11 +30,14 @@ export async function attempt(call: Call, plan: Plan, endpoint: Endpoint, body: 
   const { ports } = call.mesh;
   const { load } = plan.service.traffic;
   const way = ports.wayTo(endpoint);
-  await introduce(call, endpoint, way);
-  const limitMs = timeout.tryTimeoutMs(plan.timeouts, call.trail.arrivedAt, ports.now());
+  const introducing = introduce(call, endpoint, way);
+  if (introducing !== null) await introducing;
+  const now = ports.now();
+  const limitMs = timeout.tryTimeoutMs(plan.timeouts, call.trail.arrivedAt, now);
+  const isLast = limitMs === timeout.remainingMs(plan.timeouts, call.trail.arrivedAt, now);
   balance.begin(load, endpoint.id);
   try {
-    return await withinLimit(call, limitMs, (signal) => {
+    return await withinLimit(call, { limitMs, isLast }, (signal) => {
       const request = makeRequest(call, plan, { way, body, signal });
       return ports.send(endpoint, request, { service: plan.service.id, port: plan.port });
     });
@@ -51,15 +54,20 @@ export function discard(attempt: Attempt): void {
 }
 
 /** Sets the fields that only the mesh may say, last: neither the client nor a route's filters have a say in them. */
-async function introduce(call: Call, endpoint: Endpoint, way: Way): Promise<void> {
+function introduce(call: Call, endpoint: Endpoint, way: Way): Promise<void> | null {
   const { headers, caller } = call;
   headers.set("x-selvedge-hops", String(call.hops + 1));
-  const token =
-    caller !== null && way.carriesToken ? await tokenFor(call.mesh, caller, endpoint.workload) : null;
-  if (token === null) headers.delete("x-selvedge-peer");
-  else headers.set("x-selvedge-peer", token);
   if (caller === null) headers.delete("x-forwarded-client-cert");
   else headers.set("x-forwarded-client-cert", clientCertificate(caller, endpoint.workload));
+  const token = caller !== null && way.carriesToken ? tokenFor(call.mesh, caller, endpoint.workload) : null;
+  if (token instanceof Promise) return token.then((token) => showToken(headers, token));
+  showToken(headers, token);
+  return null;
+}
+
+function showToken(headers: Headers, token: string | null): void {
+  if (token === null) headers.delete("x-selvedge-peer");
+  else headers.set("x-selvedge-peer", token);
 }
 
 interface Sending {
@@ -80,23 +88,30 @@ function makeRequest(call: Call, plan: Plan, { way, body, signal }: Sending): Re
   return new Request(url, streamed);
 }
 
+interface Limit {
+  readonly limitMs: Millis | null;
+  /** The limit is the whole call's: no other try can follow one that exceeds it. */
+  readonly isLast: boolean;
+}
+
 /** Runs `send` and gives up on it after `limitMs`; `null` is no limit. Never rejects. */
 function withinLimit(
   call: Call,
-  limitMs: Millis | null,
+  { limitMs, isLast }: Limit,
   send: (signal: AbortSignal | null) => Promise<Response>,
 ): Promise<Attempt> {
   if (limitMs === null) return start(send, null);
   if (limitMs <= 0) return Promise.resolve({ kind: "timeout" });
   return new Promise((resolve) => {
-    const abort = new AbortController();
+    // A signal costs 10 µs; where the end of the call ends the invocation, it would end nothing else.
+    const abort = isLast && !call.mesh.settings.outlivesCalls ? null : new AbortController();
     let isOver = false;
     const cancel = call.mesh.ports.timer(limitMs, () => {
       isOver = true;
       resolve({ kind: "timeout" });
-      abort.abort();
+      abort?.abort();
     });
-    void start(send, abort.signal).then((attempt) => {
+    void start(send, abort?.signal ?? null).then((attempt) => {
       cancel();
       if (isOver) discard(attempt);
       resolve(attempt);

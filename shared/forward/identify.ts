@@ -44,7 +44,11 @@ export async function identify(mesh: Mesh, credentials: Credentials): Promise<Id
   let isAdmitted = false;
   for (const token of [peer, bearer]) {
     if (token === null) continue;
-    const verdict = await verify(mesh, token, credentials.audiences);
+    const verifying = verifyNow(mesh, token, credentials.audiences);
+    const verdict =
+      verifying instanceof Promise || verifying.kind === "reject"
+        ? await secondLook(mesh, token, credentials.audiences, verifying)
+        : verifying;
     if (verdict.kind === "reject") return refuse(verdict.code, verdict.detail);
     if (caller !== null && caller.principal !== verdict.caller.principal)
       return refuse("authn.token.invalid", "The call carries two identities that differ.");
@@ -73,9 +77,14 @@ function meshBearer(
   return issuerHint(token) === directory.trustDomain ? token : null;
 }
 
-/** Verifies a token. One that fails may be signed with a key that is younger than our directory: it gets a second look. */
-async function verify(mesh: Mesh, token: string, audiences: readonly string[]): Promise<TokenVerdict> {
-  const verdict = await verifyNow(mesh, token, audiences);
+/** Looks again at a token that fails: it may be signed with a key that is younger than our directory. */
+async function secondLook(
+  mesh: Mesh,
+  token: string,
+  audiences: readonly string[],
+  first: TokenVerdict | Promise<TokenVerdict>,
+): Promise<TokenVerdict> {
+  const verdict = await first;
   if (verdict.kind === "ok" || verdict.code === "authn.token.expired") return verdict;
   const before = directoryOf(mesh);
   await lookAgain(mesh);

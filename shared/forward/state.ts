@@ -33,6 +33,11 @@ export interface Settings {
   readonly enforcesInbound: boolean;
   /** Share of calls with an access-log line, 0..1. Answers of the mesh itself always have one. */
   readonly logSampleRatio: number;
+  /**
+   * An invocation goes on after a call of its was answered: a handler's own
+   * does, the edge's ends and takes with it whatever it still waits for.
+   */
+  readonly outlivesCalls: boolean;
 }
 
 /** The mesh as one call finds it: what the isolate keeps, and the ports of the call's own context. */

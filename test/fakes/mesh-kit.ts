@@ -44,6 +44,7 @@ export interface MeshKitOptions {
   readonly send?: Send;
   readonly way?: Way;
   readonly enforcesInbound?: boolean;
+  readonly outlivesCalls?: boolean;
 }
 
 interface Timer {
@@ -125,7 +126,8 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     log: (line) => lines.push(line),
     control,
   };
-  const settings = { enforcesInbound: options.enforcesInbound ?? true, logSampleRatio: 0 };
+  const { enforcesInbound = true, outlivesCalls = true } = options;
+  const settings = { enforcesInbound, logSampleRatio: 0, outlivesCalls };
   return {
     mesh: { state: createState("reporter-1"), ports, settings },
     calls,

@@ -112,6 +112,24 @@ test("gives up at the request's deadline, whatever tries are left", async () => 
   expect(sent.length).toBeGreaterThan(1);
 });
 
+test.each([
+  ["by a host that lives on", true, { requestMs: 500 }, [true]],
+  ["with the invocation of a host that ends then", false, { requestMs: 500 }, [false]],
+  ["by any host that may try again", false, { requestMs: 500, perTryMs: 400 }, [true, false]],
+])("a try that takes too long is ended %s", async (_name, outlivesCalls, timeouts, expected) => {
+  const signals: AbortSignal[] = [];
+  const send = (_to: unknown, { signal }: Request): Promise<Response> => {
+    signals.push(signal);
+    return never();
+  };
+  const traffic = { ...TRAFFIC, timeouts, retry: { ...TRAFFIC.retry, retries: 1 } };
+  const { kit } = setUp(service("reviews", { traffic }), [never], { send, outlivesCalls });
+
+  await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect(signals.map(({ aborted }) => aborted)).toEqual(expected);
+});
+
 test("keeps retries within the budget, however many calls fail at once", async () => {
   const traffic = {
     ...TRAFFIC,

@@ -7,12 +7,15 @@
 import type { Env } from "../../durable-objects/env.ts";
 import type { Caller } from "../../shared/engine/authorize.ts";
 import type { RequestView } from "../../shared/engine/request.ts";
+import { DIRECTORY } from "../../shared/engine/snapshot.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import type { Goal, Reception } from "../../shared/forward/carry.ts";
 import type { GatewayAddress } from "../../shared/forward/gateway-address.ts";
 import { insideName, outsideName } from "../../shared/forward/names.ts";
+import type { Ports } from "../../shared/forward/ports.ts";
 import { createState } from "../../shared/forward/state.ts";
 import type { Mesh, MeshState, Settings } from "../../shared/forward/state.ts";
+import { lookAgain, prepare } from "../../shared/forward/sync.ts";
 import { runtimePorts } from "../runtime.ts";
 import { controlOf } from "./control.ts";
 import { PIN_HEADER, parsePin } from "../pin.ts";
@@ -49,6 +52,14 @@ export function carryThroughDoor(
   });
 }
 
+/** The version of configuration that this isolate carries calls by, after a look at the registry. */
+export async function versionInForce(env: Env, ctx: ExecutionContext): Promise<number> {
+  const mesh = meshOf(env, ctx);
+  await prepare(mesh, [DIRECTORY]);
+  await lookAgain(mesh);
+  return mesh.state.snapshot.view.version;
+}
+
 /** Carries a call of a Worker that is bound to the mesh: the platform vouches for it. */
 export function carryFromWorker(
   request: Request,
@@ -65,21 +76,31 @@ export function carryFromWorker(
   return carry(meshOf(env, ctx), request, reception);
 }
 
+/** What stays the same from call to call, as long as the platform hands out the same bindings. */
+interface Fixed extends Pick<Ports, "wayTo" | "send" | "control"> {
+  readonly env: Env;
+  readonly settings: Settings;
+}
+
+let fixed: Fixed | null = null;
+
 /** The mesh as one invocation finds it. */
 function meshOf(env: Env, ctx: ExecutionContext): Mesh {
   state ??= createState(crypto.randomUUID());
-  const ports = {
-    ...runtimePorts(ctx),
-    wayTo,
-    send: (endpoint: Parameters<typeof send>[1], request: Request) => send(env, endpoint, request),
-    control: controlOf(env),
-  };
-  return { state, ports, settings: settingsOf(env) };
+  if (fixed?.env !== env) fixed = fix(env);
+  const { wayTo, send, control, settings } = fixed;
+  return { state, ports: { ...runtimePorts(ctx), wayTo, send, control }, settings };
+}
+
+function fix(env: Env): Fixed {
+  const sendBy: Ports["send"] = (endpoint, request) => send(env, endpoint, request);
+  return { env, wayTo, send: sendBy, control: controlOf(env), settings: settingsOf(env) };
 }
 
 function settingsOf(env: Env): Settings {
   const ratio = Number(env.SELVEDGE_LOG_SAMPLE ?? DEFAULT_LOG_SAMPLE_RATIO);
-  return { enforcesInbound: true, logSampleRatio: Number.isFinite(ratio) ? ratio : DEFAULT_LOG_SAMPLE_RATIO };
+  const logSampleRatio = Number.isFinite(ratio) ? ratio : DEFAULT_LOG_SAMPLE_RATIO;
+  return { enforcesInbound: true, logSampleRatio, outlivesCalls: false };
 }
 
 function outsideGoal({ host }: RequestView, meshDomain: string): Goal {

@@ -43,7 +43,7 @@ export function meshOf(host: Host, env: unknown, ctx: ExecutionContext): Mesh | 
   const edge = bindingOf(env, host.options.binding ?? "MESH");
   if (edge === null) return null;
   const state = (host.state ??= createState(crypto.randomUUID()));
-  const settings = { enforcesInbound: false, logSampleRatio: LOG_SAMPLE_RATIO };
+  const settings = { enforcesInbound: false, logSampleRatio: LOG_SAMPLE_RATIO, outlivesCalls: true };
   const ports: Ports = {
     ...runtimePorts(ctx),
     control: controlOf(edge as Fetcher & MeshApi),
