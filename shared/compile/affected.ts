@@ -8,7 +8,7 @@ import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.t
 import { covers, domainsAt } from "./attach.ts";
 import { membersOf, membersWith, servicesWith, type Member } from "./members.ts";
 import { SYSTEM_NAMESPACE, type Scope } from "./policy.ts";
-import { findGateway, findRoute, spaceOf, type Space, type World } from "./state.ts";
+import { findGateway, findRoute, spaceOf, type Space, type TrafficRule, type World } from "./state.ts";
 
 /**
  * The units whose content may depend on a resource as the world has it now.
@@ -38,13 +38,21 @@ export function affected(world: World, resource: Resource | ResourceRef): Readon
       return new Set(scopeUnits(world, namespace, space.peers.get(name)?.scope));
     case "RateLimitPolicy":
       return new Set(scopeUnits(world, namespace, space.limits.get(name)?.scope));
-    case "TrafficPolicy": {
-      const services = [...(space.traffic.get(name)?.services ?? [])];
-      return new Set(services.map((service) => serviceKey(`${namespace}/${service}`)));
-    }
+    case "TrafficPolicy":
+      return new Set(trafficUnits(world, namespace, space.traffic.get(name)));
     default:
       return new Set();
   }
+}
+
+/** The targets of a TrafficPolicy. */
+function trafficUnits(world: World, namespace: string, rule: TrafficRule | undefined): UnitKey[] {
+  if (rule === undefined) return [];
+  return [
+    ...[...rule.services].map((service) => serviceKey(`${namespace}/${service}`)),
+    ...[...rule.routes].flatMap((route) => routeUnits(world, `${namespace}/${route}`)),
+    ...(rule.gateways.size === 0 ? [] : [DIRECTORY]),
+  ];
 }
 
 function routesIn(world: World, namespace: string): string[] {

@@ -13,6 +13,7 @@ import {
   type InboundPolicy,
   type ServiceRoutes,
   type ServiceUnit,
+  type Subset,
   type Unit,
   type UnitKey,
   type VirtualHostUnit,
@@ -21,8 +22,9 @@ import {
 import type { RouteSet } from "../engine/route.ts";
 import { domainsAt, domainsOver, routesAt } from "./attach.ts";
 import { endpointId, membersOf, servicesWith, type Member } from "./members.ts";
+import { hasLabels } from "./labels.ts";
 import { compareText, inOrder } from "./multimap.ts";
-import { concerns, decidePeer, oldest, pool, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
+import { concerns, decidePeer, pool, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
 import { compileRoutes } from "./routes.ts";
 import {
   findRoute,
@@ -31,9 +33,10 @@ import {
   splitName,
   type HttpRoute,
   type Space,
+  type TrafficRule,
   type World,
 } from "./state.ts";
-import { DEFAULT_TRAFFIC } from "./traffic.ts";
+import { DEFAULT_TRAFFIC, trafficAt, warmsUp } from "./traffic.ts";
 
 /** Compiles one unit; `null` when it does not exist. */
 export function compileUnit(world: World, key: UnitKey): Unit | null {
@@ -136,11 +139,14 @@ function compileService(world: World, qualified: string): ServiceUnit | null {
     inbound.set(key, known);
     return known.index;
   };
-  const endpoints = endpointsOf(space, name).map((member) =>
+  const rule = trafficAt(space, name);
+  const members = endpointsOf(space, name);
+  const endpoints = members.map((member) =>
     compileEndpoint(member, {
       space,
       namespace,
       name,
+      needsAge: warmsUp(rule),
       inbound: indexOf(subjectOf(space, namespace, member)),
     }),
   );
@@ -153,10 +159,8 @@ function compileService(world: World, qualified: string): ServiceUnit | null {
     endpoints,
     inbound: [...inbound.values()].map(({ policy }) => policy),
     routes: compileServiceRoutes(world, qualified),
-    traffic:
-      oldest([...space.traffic.values()].filter(({ services }) => services.has(name)))?.traffic ??
-      DEFAULT_TRAFFIC,
-    subsets: {},
+    traffic: rule?.traffic ?? DEFAULT_TRAFFIC,
+    subsets: compileSubsets(rule, name, members),
   };
 }
 
@@ -176,14 +180,29 @@ export function endpointsOf(space: Space, service: string): Member[] {
   });
 }
 
+/** The endpoints of each subset that the service's TrafficPolicy names. */
+function compileSubsets(
+  rule: TrafficRule | undefined,
+  service: string,
+  members: readonly Member[],
+): Readonly<Record<string, Subset>> {
+  const subsets = (rule?.subsets ?? []).map(({ name, labels, traffic }): [string, Subset] => {
+    const own = members.filter((member) => hasLabels(member.labels, labels));
+    return [name, { endpoints: own.map((member) => endpointId(member, service)), traffic }];
+  });
+  return Object.fromEntries(subsets);
+}
+
 interface Place {
   readonly space: Space;
   readonly namespace: string;
   readonly name: string;
+  /** A slow start goes by the endpoints' age; without one it would only make units larger. */
+  readonly needsAge: boolean;
   readonly inbound: number;
 }
 
-function compileEndpoint(member: Member, { space, namespace, name, inbound }: Place): Endpoint {
+function compileEndpoint(member: Member, { space, namespace, name, needsAge, inbound }: Place): Endpoint {
   const id = endpointId(member, name);
   return {
     id,
@@ -192,6 +211,7 @@ function compileEndpoint(member: Member, { space, namespace, name, inbound }: Pl
     weight: member.weight,
     health: member.health,
     isEjected: space.ejected.get(name)?.has(id) ?? false,
+    ...(needsAge && member.since !== null ? { since: member.since } : {}),
     isJoined: member.isJoined,
     workload: `${namespace}/${member.serviceAccount}`,
     inbound,

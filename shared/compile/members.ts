@@ -5,6 +5,7 @@
  * @module
  */
 import type { Address, Health } from "../engine/endpoint.ts";
+import type { Millis } from "../engine/time.ts";
 import { compareText, addTo, removeFrom, type MultiMap } from "./multimap.ts";
 import { hasLabels, pairsOf, type Labels } from "./labels.ts";
 
@@ -21,6 +22,8 @@ export interface Member {
   readonly health: Health;
   readonly isJoined: boolean;
   readonly serviceAccount: string;
+  /** When it was declared or registered; `null` when that is not known. */
+  readonly since: Millis | null;
 }
 
 /** The endpoints and selectors of one namespace. */

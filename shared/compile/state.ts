@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { HashKey } from "../engine/hash.ts";
 import type { TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
 import type { Resource } from "../wire/resource.ts";
 import type { GatewaySpec } from "../wire/resources/gateway.ts";
@@ -31,12 +32,25 @@ export interface Attachments {
   readonly byListener: Map<string, MultiMap<string>>;
 }
 
-/** A TrafficPolicy in force for services of its namespace, unless an older one is. */
+/** Some of a service's endpoints, as a TrafficPolicy tells them apart. */
+export interface SubsetRule {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly traffic: TrafficPolicy;
+}
+
+/** A TrafficPolicy in force for its targets in its namespace, each unless an older one is. Targets are by name. */
 export interface TrafficRule {
   readonly name: string;
   readonly creationTimestamp: string;
   readonly services: ReadonlySet<string>;
+  readonly routes: ReadonlySet<string>;
+  /** `gateway`, or `gateway/listener`. */
+  readonly gateways: ReadonlySet<string>;
   readonly traffic: TrafficPolicy;
+  readonly subsets: readonly SubsetRule[];
+  /** What keeps a route's calls at one backend; `null` when chance decides. */
+  readonly stickyBy: HashKey | null;
 }
 
 /** One namespace. Maps are by name. */

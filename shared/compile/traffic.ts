@@ -15,10 +15,13 @@ import type { TrafficPolicy } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
 import type { Timeouts } from "../engine/timeout.ts";
 import { parseDuration } from "../wire/duration.ts";
+import type { Resource } from "../wire/resource.ts";
 import type { HttpRule } from "../wire/resources/http-route.ts";
 import type { LoadBalancerSpec } from "../wire/resources/load-balancer.ts";
 import type { SessionPersistenceSpec } from "../wire/resources/session-persistence.ts";
-import type { TrafficSettings } from "../wire/resources/traffic-policy.ts";
+import type { TrafficPolicySpec, TrafficSettings } from "../wire/resources/traffic-policy.ts";
+import { oldest } from "./policy.ts";
+import { spaceOf, splitName, type Space, type TrafficRule, type World } from "./state.ts";
 
 /**
  * What holds where nothing else is said:
@@ -49,6 +52,52 @@ export const DEFAULT_TRAFFIC: TrafficPolicy = {
   hedge: null,
   affinity: null,
 };
+
+/** Reads a TrafficPolicy, ready to be applied to its targets. */
+export function compileTrafficRule({ metadata, spec }: Resource<TrafficPolicySpec>): TrafficRule {
+  const { name, creationTimestamp } = metadata;
+  const traffic = compileTraffic(spec);
+  const targets = (kind: string): ReadonlySet<string> =>
+    new Set(
+      spec.targetRefs
+        .filter((target) => target.kind === kind)
+        .map((target) =>
+          target.sectionName === undefined ? target.name : `${target.name}/${target.sectionName}`,
+        ),
+    );
+  return {
+    name,
+    creationTimestamp,
+    services: targets("Service"),
+    routes: targets("HTTPRoute"),
+    gateways: targets("Gateway"),
+    traffic,
+    subsets: (spec.subsets ?? []).map((subset) => ({
+      name: subset.name,
+      labels: subset.labels,
+      traffic: compileTraffic(subset, traffic),
+    })),
+    stickyBy: spec.split === undefined ? null : compileKey(spec.split.stickyBy),
+  };
+}
+
+/** The TrafficPolicy that decides for a service of the namespace. */
+export function trafficAt({ traffic }: Space, service: string): TrafficRule | undefined {
+  return oldest([...traffic.values()].filter(({ services }) => services.has(service)));
+}
+
+/** Whether a service or one of its subsets has a slow start. */
+export function warmsUp(rule: TrafficRule | undefined): boolean {
+  const policies = rule === undefined ? [] : [rule, ...rule.subsets].map(({ traffic }) => traffic);
+  return policies.some(({ loadBalancing }) => "slowStart" in loadBalancing);
+}
+
+/** What keeps the calls of a route (`namespace/name`) at one backend; `undefined` when chance decides. */
+export function stickyOf(world: World, route: string): HashKey | undefined {
+  const [namespace, name] = splitName(route);
+  const rules = [...spaceOf(world, namespace).traffic.values()].filter(({ routes }) => routes.has(name));
+  return oldest(rules)?.stickyBy ?? undefined;
+}
 
 /** Fills what a TrafficPolicy leaves out from the defaults, and what a subset leaves out from its service. */
 export function compileTraffic(spec: TrafficSettings, base: TrafficPolicy = DEFAULT_TRAFFIC): TrafficPolicy {

@@ -6,10 +6,19 @@
 import { resourceKey, type ResourceRef } from "../wire/resource.ts";
 import type { ParentRef } from "../wire/resources/http-route.ts";
 import { refuses } from "./attach.ts";
+import { hasLabels } from "./labels.ts";
 import { membersOf, membersWith, servicesWith } from "./members.ts";
 import { isForAll, oldest, SYSTEM_NAMESPACE, type Policy } from "./policy.ts";
 import { backendService, judgeBackend } from "./routes.ts";
-import { findGateway, findService, spaceOf, type HttpRoute, type Space, type World } from "./state.ts";
+import {
+  findGateway,
+  findService,
+  spaceOf,
+  type HttpRoute,
+  type Space,
+  type TrafficRule,
+  type World,
+} from "./state.ts";
 
 /** One sentence for everything about these resources that dangles; each names the resource and what to look at. */
 export function warnings(world: World, refs: readonly ResourceRef[]): string[] {
@@ -153,11 +162,51 @@ function inspectPeer(world: World, policy: Policy | undefined): string[] {
 }
 
 function inspectTraffic(space: Space, name: string): string[] {
-  return [...(space.traffic.get(name)?.services ?? [])].flatMap((service) => {
-    if (!space.services.has(service)) return [`its target Service ${service} does not exist`];
-    const winner = oldest([...space.traffic.values()].filter(({ services }) => services.has(service)));
-    return winner === undefined || winner.name === name
+  const rule = space.traffic.get(name);
+  if (rule === undefined) return [];
+  return [
+    ...inspectTargets(space, rule, "Service", {
+      of: ({ services }) => services,
+      has: (target) => space.services.has(target),
+    }),
+    ...inspectTargets(space, rule, "HTTPRoute", {
+      of: ({ routes }) => routes,
+      has: (target) => space.routes.has(target),
+    }),
+    ...inspectTargets(space, rule, "Gateway", {
+      of: ({ gateways }) => gateways,
+      has: (target) => hasSection(space, target),
+    }),
+    ...[...rule.services].flatMap((service) => inspectSubsets(space, rule, service)),
+  ];
+}
+
+interface Targets {
+  of(rule: TrafficRule): ReadonlySet<string>;
+  has(target: string): boolean;
+}
+
+function inspectTargets(space: Space, rule: TrafficRule, kind: string, targets: Targets): string[] {
+  return [...targets.of(rule)].flatMap((target) => {
+    if (!targets.has(target)) return [`its target ${kind} ${target} does not exist`];
+    const winner = oldest([...space.traffic.values()].filter((other) => targets.of(other).has(target)));
+    return winner === undefined || winner.name === rule.name
       ? []
-      : [`the older TrafficPolicy ${winner.name} decides for Service ${service}`];
+      : [`the older TrafficPolicy ${winner.name} decides for ${kind} ${target}`];
   });
+}
+
+/** A Gateway, or `gateway/listener`. */
+function hasSection(space: Space, target: string): boolean {
+  const [gateway = "", section] = target.split("/");
+  const listeners = space.gateways.get(gateway)?.spec.listeners;
+  if (listeners === undefined || section === undefined) return listeners !== undefined;
+  return listeners.some(({ name }) => name === section);
+}
+
+function inspectSubsets({ members }: Space, { subsets }: TrafficRule, service: string): string[] {
+  const known = membersOf(members, service);
+  return subsets
+    .filter(({ labels }) => !known.some((member) => hasLabels(member.labels, labels)))
+    .map(({ name }) => `its subset ${name} has no endpoint of Service ${service}`);
 }

@@ -19,7 +19,7 @@ import { addTo, removeFrom } from "./multimap.ts";
 import { compileAuthorization, compileLimits, compilePeer } from "./policy.ts";
 import { backendService } from "./routes.ts";
 import { openSpace, splitName, type HttpRoute, type Space, type World } from "./state.ts";
-import { compileTraffic } from "./traffic.ts";
+import { compileTrafficRule } from "./traffic.ts";
 
 export { createWorld, type World } from "./state.ts";
 
@@ -58,15 +58,12 @@ function putOwn(world: World, resource: Resource): void {
 }
 
 function putPolicy(world: World, space: Space, resource: Resource): void {
-  const { name, creationTimestamp } = resource.metadata;
+  const { name } = resource.metadata;
   if (isKind(resource, "AuthorizationPolicy")) {
     space.authorizations.set(name, compileAuthorization(resource, world.trustDomain));
   } else if (isKind(resource, "PeerAuthentication")) space.peers.set(name, compilePeer(resource));
   else if (isKind(resource, "RateLimitPolicy")) space.limits.set(name, compileLimits(resource));
-  else if (isKind(resource, "TrafficPolicy")) {
-    const services = new Set(resource.spec.targetRefs.map((target) => target.name));
-    space.traffic.set(name, { name, creationTimestamp, services, traffic: compileTraffic(resource.spec) });
-  }
+  else if (isKind(resource, "TrafficPolicy")) space.traffic.set(name, compileTrafficRule(resource));
 }
 
 function putEndpoint(space: Space, { metadata, spec }: Resource<EndpointSpec>): void {
@@ -83,6 +80,7 @@ function putEndpoint(space: Space, { metadata, spec }: Resource<EndpointSpec>): 
     health: "healthy",
     isJoined: spec.joined,
     serviceAccount: spec.serviceAccount,
+    since: Date.parse(metadata.creationTimestamp),
   };
   space.declared.set(metadata.name, member);
   addMember(space.members, member);
@@ -199,6 +197,7 @@ function memberOf(service: string, endpoint: RegisteredEndpoint): Member[] {
       health: endpoint.health,
       isJoined: endpoint.isJoined,
       serviceAccount: endpoint.serviceAccount ?? "default",
+      since: endpoint.since ?? null,
     },
   ];
 }

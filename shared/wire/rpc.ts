@@ -91,6 +91,8 @@ export interface RegisteredEndpoint {
   readonly health: Health;
   readonly isJoined: boolean;
   readonly serviceAccount: string | null;
+  /** When it registered, in milliseconds since the epoch, for a slow start; absent when that is not known. */
+  readonly since?: number;
 }
 
 /** The whole published state of one service's registered endpoints; an older `sequence` is ignored. */

@@ -133,7 +133,24 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
   ],
   TrafficPolicy: [
     "selvedge.dev/v1",
-    (random) => ({ targetRefs: [target(random)], panicThreshold: Math.floor(random() * 100) }),
+    (random) => {
+      const group = GATEWAY;
+      const name = oneOf(random, NAMES);
+      const panicThreshold = Math.floor(random() * 100);
+      return oneOf<object>(random, [
+        { targetRefs: [target(random)], panicThreshold },
+        {
+          targetRefs: [target(random)],
+          slowStart: { window: "1m" },
+          subsets: [{ name: "one", labels: { version: "1" }, panicThreshold }],
+        },
+        { targetRefs: [{ kind: "HTTPRoute", group, name }], split: { stickyBy: { type: "Caller" } } },
+        {
+          targetRefs: [{ kind: "Gateway", group, name }],
+          pathNormalization: oneOf(random, ["None", "Base"]),
+        },
+      ]);
+    },
   ],
   RateLimitPolicy: [
     "selvedge.dev/v1",

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { compileUnit } from "../../shared/compile/compile.ts";
-import { compileTraffic, DEFAULT_TRAFFIC, retryOf, timeoutsOf } from "../../shared/compile/traffic.ts";
+import {
+  compileTraffic,
+  DEFAULT_TRAFFIC,
+  retryOf,
+  stickyOf,
+  timeoutsOf,
+} from "../../shared/compile/traffic.ts";
+import type { LoadBalancing } from "../../shared/engine/balance.ts";
+import type { ServiceUnit, TrafficPolicy } from "../../shared/engine/snapshot.ts";
 import { httpRouteSpec, type HttpRule } from "../../shared/wire/resources/http-route.ts";
 import { trafficPolicySpec } from "../../shared/wire/resources/traffic-policy.ts";
 import { worldOf } from "./worlds.ts";
@@ -13,6 +21,83 @@ function service(name: string): string {
 function policy(name: string, targets: string, panic: number): string {
   return `{apiVersion: selvedge.dev/v1, kind: TrafficPolicy, metadata: {name: ${name}}, spec: {targetRefs: [${targets}], panicThreshold: ${panic}}}`;
 }
+
+function balanced(loadBalancing: LoadBalancing): TrafficPolicy {
+  return { ...DEFAULT_TRAFFIC, loadBalancing };
+}
+
+const MEMBERS = `
+{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {selector: {app: a}}}
+---
+{apiVersion: selvedge.dev/v1, kind: Endpoint, metadata: {name: a1, labels: {app: a, version: v1}}, spec: {address: "binding:A1"}}
+---
+{apiVersion: selvedge.dev/v1, kind: Endpoint, metadata: {name: a2, labels: {app: a, version: v2}}, spec: {address: "binding:A2"}}
+`;
+
+/** Service \`a\` with two endpoints and a policy, and what it compiles to. */
+function compiledWith(spec: string): ServiceUnit {
+  const policy = `{apiVersion: selvedge.dev/v1, kind: TrafficPolicy, metadata: {name: p}, spec: {targetRefs: [{kind: Service, name: a}], ${spec}}}`;
+  const unit = compileUnit(worldOf(`${MEMBERS}\n---\n${policy}`), "service:shop/a");
+  if (unit?.kind !== "service") throw new Error("there is no service");
+  return unit;
+}
+
+describe("subsets", () => {
+  test("have the endpoints with their labels, and override field by field", () => {
+    const { traffic, subsets } = compiledWith(
+      `loadBalancer: {type: Random}, slowStart: {window: 10s}, panicThreshold: 20, subsets: [
+        {name: v1, labels: {version: v1}},
+        {name: v2, labels: {app: a, version: v2}, panicThreshold: 70, loadBalancer: {type: RoundRobin}},
+        {name: hashed, labels: {app: a}, loadBalancer: {type: Maglev, hashKey: [{type: Caller}]}},
+        {name: none, labels: {version: v3}}]`,
+    );
+    const slowStart = { windowMs: 10_000, minShare: 0.1, aggression: 1 };
+    const maglev = { kind: "maglev", key: [{ kind: "caller" }], tableSize: 65_537 };
+    expect(traffic).toEqual({
+      ...DEFAULT_TRAFFIC,
+      loadBalancing: { kind: "random", slowStart },
+      panicRatio: 0.2,
+    });
+    expect(subsets).toEqual({
+      v1: { endpoints: ["a1"], traffic },
+      v2: {
+        endpoints: ["a2"],
+        traffic: { ...traffic, loadBalancing: { kind: "round-robin", slowStart }, panicRatio: 0.7 },
+      },
+      hashed: { endpoints: ["a1", "a2"], traffic: { ...traffic, loadBalancing: maglev } },
+      none: { endpoints: [], traffic },
+    });
+  });
+
+  test.each([
+    ["", []],
+    ["slowStart: {window: 10s}", [1, 2]],
+    ["subsets: [{name: v1, labels: {version: v1}, slowStart: {window: 10s}}]", [1, 2]],
+  ])("endpoints tell their age for a slow start only: {%s}", (spec, seconds) => {
+    const since = compiledWith(spec).endpoints.flatMap((endpoint) => endpoint.since ?? []);
+    expect(since).toEqual(seconds.map((second) => Date.UTC(2026, 0, 1, 0, 0, second)));
+  });
+});
+
+function split(name: string, route: string, key: string): string {
+  return `{apiVersion: selvedge.dev/v1, kind: TrafficPolicy, metadata: {name: ${name}}, spec: {
+    targetRefs: [{kind: HTTPRoute, group: gateway.networking.k8s.io, name: ${route}}], split: {stickyBy: ${key}}}}`;
+}
+
+test("a route is sticky by the oldest policy that targets it", () => {
+  const world = worldOf(
+    [
+      split("p1", "a", "{type: Cookie, name: c}"),
+      split("p2", "a", "{type: Caller}"),
+      split("p3", "b", "{type: Claim, name: sub}"),
+    ].join("\n---\n"),
+  );
+  expect(["a", "b", "c"].map((name) => stickyOf(world, `shop/${name}`))).toEqual([
+    { kind: "cookie", name: "c" },
+    { kind: "claim", name: "sub" },
+    undefined,
+  ]);
+});
 
 describe("a TrafficPolicy", () => {
   test.each([
@@ -59,6 +144,96 @@ describe("a TrafficPolicy", () => {
           backoff: { baseMs: 25, maxMs: 250 },
           anyMethod: true,
           budget: { ratio: 0.5, minConcurrent: 0 },
+        },
+      },
+    ],
+    ["loadBalancer: {type: Random}", balanced({ kind: "random" })],
+    ["loadBalancer: {type: PeakEWMA}", balanced({ kind: "peak-ewma", decayMs: 10_000, defaultRttMs: 30 })],
+    [
+      "loadBalancer: {type: PeakEWMA, decay: 5s, defaultRtt: 1s}",
+      balanced({ kind: "peak-ewma", decayMs: 5000, defaultRttMs: 1000 }),
+    ],
+    [
+      "loadBalancer: {type: RingHash, hashKey: [{type: Header, name: X-User}, {type: SourceIP}]}",
+      balanced({
+        kind: "ring",
+        key: [{ kind: "header", name: "x-user" }, { kind: "source-ip" }],
+        minSize: 1024,
+        maxSize: 65_536,
+      }),
+    ],
+    [
+      "loadBalancer: {type: Maglev, tableSize: 251, boundFactor: 125, hashKey: [{type: QueryParam, name: Q}, {type: Caller}, {type: Cookie, name: c, ttl: 1h, path: /a}]}",
+      balanced({
+        kind: "maglev",
+        key: [{ kind: "query", name: "Q" }, { kind: "caller" }, { kind: "cookie", name: "c" }],
+        boundFactor: 1.25,
+        cookie: { name: "c", path: "/a", ttlMs: 3_600_000 },
+        tableSize: 251,
+      }),
+    ],
+    [
+      "loadBalancer: {type: Maglev, hashKey: [{type: Cookie, name: c, ttl: 0s}]}",
+      balanced({
+        kind: "maglev",
+        key: [{ kind: "cookie", name: "c" }],
+        cookie: { name: "c", path: "/", ttlMs: 0 },
+        tableSize: 65_537,
+      }),
+    ],
+    [
+      "slowStart: {window: 1m}",
+      balanced({
+        kind: "least-request",
+        choices: 2,
+        slowStart: { windowMs: 60_000, minShare: 0.1, aggression: 1 },
+      }),
+    ],
+    [
+      "loadBalancer: {type: RoundRobin}, slowStart: {window: 10s, minimumPercent: 20, aggression: 2}",
+      balanced({ kind: "round-robin", slowStart: { windowMs: 10_000, minShare: 0.2, aggression: 2 } }),
+    ],
+    [
+      "timeouts: {request: 5s, connect: 1s, idle: 1m}",
+      { ...DEFAULT_TRAFFIC, timeouts: { requestMs: 5000, connectMs: 1000, idleMs: 60_000 } },
+    ],
+    ["hedging: {after: 50ms}", { ...DEFAULT_TRAFFIC, hedge: { afterMs: 50, max: 1 } }],
+    [
+      "hedging: {quantile: 95, after: 5ms, max: 2}",
+      { ...DEFAULT_TRAFFIC, hedge: { afterMs: 5, quantile: 0.95, max: 2 } },
+    ],
+    [
+      "sessionPersistence: {}",
+      {
+        ...DEFAULT_TRAFFIC,
+        affinity: { kind: "cookie", name: "selvedge-session", lifetime: "session", path: "/" },
+      },
+    ],
+    [
+      "sessionPersistence: {sessionName: S, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent, path: /a}}",
+      {
+        ...DEFAULT_TRAFFIC,
+        affinity: {
+          kind: "cookie",
+          name: "S",
+          absoluteTimeoutMs: 3_600_000,
+          lifetime: "permanent",
+          path: "/a",
+        },
+      },
+    ],
+    [
+      "sessionPersistence: {sessionName: X-S, type: Header}",
+      { ...DEFAULT_TRAFFIC, affinity: { kind: "header", name: "x-s", lifetime: "session", path: "/" } },
+    ],
+    [
+      "retry: {retryOn: [retriable-headers, rate-limited, unavailable], retriableHeaders: [X-Again]}",
+      {
+        ...DEFAULT_TRAFFIC,
+        retry: {
+          ...DEFAULT_TRAFFIC.retry,
+          on: ["retriable-headers", "rate-limited", "unavailable"],
+          headers: ["x-again"],
         },
       },
     ],

@@ -127,6 +127,29 @@ test.each([
     ],
   ],
   [
+    policy("TrafficPolicy", "targetRefs: [{kind: HTTPRoute, group: gateway.networking.k8s.io, name: none}]"),
+    ["TrafficPolicy shop/p: its target HTTPRoute none does not exist"],
+  ],
+  [
+    policy(
+      "TrafficPolicy",
+      `targetRefs: [
+        {kind: Gateway, group: gateway.networking.k8s.io, name: gw},
+        {kind: Gateway, group: gateway.networking.k8s.io, name: gw, sectionName: a},
+        {kind: Gateway, group: gateway.networking.k8s.io, name: gw, sectionName: c}]`,
+    ),
+    ["TrafficPolicy shop/p: its target Gateway gw/c does not exist"],
+  ],
+  [
+    `{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {selector: {app: web}}}
+---
+${policy(
+  "TrafficPolicy",
+  "targetRefs: [{kind: Service, name: x}], subsets: [{name: v1, labels: {app: web}}, {name: v2, labels: {version: v2}}]",
+)}`,
+    ["TrafficPolicy shop/p: its subset v2 has no endpoint of Service x"],
+  ],
+  [
     policy("PeerAuthentication", "selector: {matchLabels: {app: web}}", "selvedge-system"),
     [
       "PeerAuthentication selvedge-system/p: a selector in selvedge-system selects nothing elsewhere: leave it out or move the policy",

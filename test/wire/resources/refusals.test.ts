@@ -28,10 +28,6 @@ function source(text: string): string {
   return `{rules: [{from: [{source: {${text}}}]}]}`;
 }
 
-function traffic(text: string): string {
-  return `{targetRefs: [{kind: Service, name: a}], ${text}}`;
-}
-
 function limited(limit: string): string {
   return `{targetRefs: [{kind: Service, name: a}], limits: [{${limit}}]}`;
 }
@@ -306,29 +302,6 @@ describe("PeerAuthentication", () => {
     ["{portLevelMtls: {80: {mode: STRICT}}}", ["spec.portLevelMtls: not supported yet"]],
   ])("%s", (spec, refusals) => {
     expect(refusalsOf("security.istio.io/v1", "PeerAuthentication", spec)).toEqual(holding(refusals));
-  });
-});
-
-describe("TrafficPolicy", () => {
-  test.each([
-    ["{}", ["spec.targetRefs: is required"]],
-    [
-      "{targetRefs: [{kind: Secret, name: a}]}",
-      ["spec.targetRefs[0].kind: must be Service or HTTPRoute or Gateway"],
-    ],
-    [traffic("loadBalancer: {type: RoundRobin, choiceCount: 2}"), ["loadBalancer.choiceCount: goes with"]],
-    [traffic("loadBalancer: {choiceCount: 1}"), ["loadBalancer.choiceCount: must be at least 2"]],
-    [traffic("retry: {retryOn: [never]}"), ["retry.retryOn[0]: must be connect-failure or reset"]],
-    [traffic("retry: {backoff: {base: 2s, max: 1s}}"), ["retry.backoff.max: may not be shorter"]],
-    [traffic("retry: {backoff: {base: 0s}}"), ["retry.backoff.base: must be more than zero"]],
-    [traffic("retry: {budget: {percent: 101}}"), ["retry.budget.percent: must be at most 100"]],
-    [
-      traffic("circuitBreaker: {consecutiveFailures: 0}"),
-      ["circuitBreaker.consecutiveFailures: must be at least 1"],
-    ],
-    [traffic("panicThreshold: 101"), ["panicThreshold: must be at most 100"]],
-  ])("%s", (spec, refusals) => {
-    expect(refusalsOf("selvedge.dev/v1", "TrafficPolicy", spec)).toEqual(holding(refusals));
   });
 });
 
