@@ -36,7 +36,7 @@ import {
   type TrafficRule,
   type World,
 } from "./state.ts";
-import { DEFAULT_TRAFFIC, trafficAt, warmsUp } from "./traffic.ts";
+import { DEFAULT_TRAFFIC, pathLevelOf, trafficAt, warmsUp } from "./traffic.ts";
 
 /** Compiles one unit; `null` when it does not exist. */
 export function compileUnit(world: World, key: UnitKey): Unit | null {
@@ -75,6 +75,7 @@ function compileDirectory(world: World): DirectoryUnit {
         const gateway = `${namespace}/${metadata.name}`;
         const id = `${gateway}/${name}`;
         const scheme = protocol === "HTTPS" ? ("https" as const) : ("http" as const);
+        const pathLevel = pathLevelOf(world, id);
         return {
           id,
           gateway,
@@ -82,6 +83,7 @@ function compileDirectory(world: World): DirectoryUnit {
           scheme,
           hostname: hostname ?? "*",
           domains: domainsAt(world, id).sort(host.compareHost),
+          ...(pathLevel === undefined ? {} : { pathLevel }),
         };
       }),
     ),
@@ -248,7 +250,10 @@ function compileInbound(world: World, subject: Subject): InboundPolicy {
   );
   return {
     peer: decidePeer(about(spaces.map(({ peers }) => peers)), subject),
-    authorization: pool(about(spaces.map(({ authorizations }) => authorizations))),
+    authorization: pool(
+      about(spaces.map(({ authorizations }) => authorizations)),
+      about(spaces.map(({ intentions }) => intentions)),
+    ),
     limits: about(spaces.map(({ limits }) => limits)).flatMap(({ limits }) => limits),
   };
 }

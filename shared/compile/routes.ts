@@ -8,7 +8,7 @@ import { canonicalPath } from "../wire/path-match.ts";
 import type { BackendRef, HttpMatch, HttpRule } from "../wire/resources/http-route.ts";
 import { compileFilters } from "./filters.ts";
 import { compareText } from "./multimap.ts";
-import { retryOf, timeoutsOf } from "./traffic.ts";
+import { retryOf, stickyOf, timeoutsOf } from "./traffic.ts";
 import { findService, type HttpRoute, type World } from "./state.ts";
 
 /** A route's place in a set. */
@@ -94,11 +94,14 @@ interface RuleOf {
 function compileAction(world: World, { route, rule, index }: RuleOf, origin: Origin): RouteAction {
   const timeouts = timeoutsOf(rule);
   const retry = retryOf(rule);
+  const name = `${route.metadata.namespace}/${route.metadata.name}`;
+  const sticky = stickyOf(world, name);
   return {
-    route: `${route.metadata.namespace}/${route.metadata.name}`,
+    route: name,
     rule: rule.name ?? String(index),
     filters: compileFilters(rule.filters),
     backends: rule.backendRefs.map((ref) => compileBackend(world, route, ref, origin)),
+    ...(sticky === undefined ? {} : { sticky }),
     ...(timeouts === undefined ? {} : { timeouts }),
     ...(retry === undefined ? {} : { retry }),
   };

@@ -5,6 +5,7 @@
  * @module
  */
 import type { HashKey } from "../engine/hash.ts";
+import type { PathLevel } from "../engine/path.ts";
 import type { TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
 import type { Resource } from "../wire/resource.ts";
 import type { GatewaySpec } from "../wire/resources/gateway.ts";
@@ -13,7 +14,7 @@ import type { ServiceSpec } from "../wire/resources/service.ts";
 import type { Labels } from "./labels.ts";
 import { createMembers, type Member, type Members } from "./members.ts";
 import type { MultiMap } from "./multimap.ts";
-import type { AuthorizationPolicy, LimitPolicy, PeerPolicy } from "./policy.ts";
+import type { AuthorizationPolicy, IntentionPolicy, LimitPolicy, PeerPolicy } from "./policy.ts";
 
 /** A stored HTTPRoute. */
 export type HttpRoute = Resource<HttpRouteSpec>;
@@ -51,6 +52,8 @@ export interface TrafficRule {
   readonly subsets: readonly SubsetRule[];
   /** What keeps a route's calls at one backend; `null` when chance decides. */
   readonly stickyBy: HashKey | null;
+  /** How paths are made canonical at the gateways; `null` says nothing of it. */
+  readonly pathLevel: PathLevel | null;
 }
 
 /** One namespace. Maps are by name. */
@@ -59,6 +62,7 @@ export interface Space {
   readonly gateways: Map<string, Resource<GatewaySpec>>;
   readonly routes: Map<string, HttpRoute>;
   readonly authorizations: Map<string, AuthorizationPolicy>;
+  readonly intentions: Map<string, IntentionPolicy>;
   readonly peers: Map<string, PeerPolicy>;
   readonly limits: Map<string, LimitPolicy>;
   readonly traffic: Map<string, TrafficRule>;
@@ -82,8 +86,10 @@ export interface World {
   /** Routes by the services that they name as backends. */
   readonly routesByBackend: MultiMap<string>;
   readonly attachments: Attachments;
-  /** What documents of other meshes became, by the `resourceKey` of each. */
+  /** What documents of other meshes became, by the `resourceKey` of each; of a chain, by its `chainKey`. */
   readonly derived: Map<string, readonly Resource[]>;
+  /** Consul's config entries, of which chains are made, by `entryKey`. */
+  readonly entries: Map<string, Resource>;
 }
 
 /** A world without anything in it. */
@@ -97,6 +103,7 @@ export function createWorld({ trustDomain }: { readonly trustDomain: string }): 
     routesByBackend: new Map(),
     attachments: { byRoute: new Map(), byListener: new Map() },
     derived: new Map(),
+    entries: new Map(),
   };
 }
 
@@ -106,6 +113,7 @@ function createSpace(): Space {
     gateways: new Map(),
     routes: new Map(),
     authorizations: new Map(),
+    intentions: new Map(),
     peers: new Map(),
     limits: new Map(),
     traffic: new Map(),

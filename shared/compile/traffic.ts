@@ -9,6 +9,7 @@ import type { Hashing, LoadBalancing } from "../engine/balance.ts";
 import type { CircuitPolicy } from "../engine/circuit.ts";
 import type { HashKey } from "../engine/hash.ts";
 import type { HedgePolicy } from "../engine/hedge.ts";
+import type { PathLevel } from "../engine/path.ts";
 import type { RetryPolicy } from "../engine/retry.ts";
 import type { SlowStart } from "../engine/slow-start.ts";
 import type { TrafficPolicy } from "../engine/snapshot.ts";
@@ -78,6 +79,7 @@ export function compileTrafficRule({ metadata, spec }: Resource<TrafficPolicySpe
       traffic: compileTraffic(subset, traffic),
     })),
     stickyBy: spec.split === undefined ? null : compileKey(spec.split.stickyBy),
+    pathLevel: spec.pathNormalization === undefined ? null : PATH_LEVELS[spec.pathNormalization],
   };
 }
 
@@ -85,6 +87,29 @@ export function compileTrafficRule({ metadata, spec }: Resource<TrafficPolicySpe
 export function trafficAt({ traffic }: Space, service: string): TrafficRule | undefined {
   return oldest([...traffic.values()].filter(({ services }) => services.has(service)));
 }
+
+/**
+ * How the paths of a listener's requests (`namespace/gateway/listener`) are
+ * made canonical: by the policy for the listener, else by the one for its
+ * gateway. `undefined` is the mesh's default.
+ */
+export function pathLevelOf(world: World, listener: string): PathLevel | undefined {
+  const [namespace, section] = splitName(listener);
+  const [gateway] = splitName(section);
+  const rules = [...spaceOf(world, namespace).traffic.values()];
+  const levels = [section, gateway].map(
+    (target) => oldest(rules.filter(({ gateways }) => gateways.has(target)))?.pathLevel ?? undefined,
+  );
+  return levels[0] ?? levels[1];
+}
+
+const PATH_LEVELS: Readonly<Record<NonNullable<TrafficPolicySpec["pathNormalization"]>, PathLevel>> = {
+  Strict: "strict",
+  None: "none",
+  Base: "base",
+  MergeSlashes: "merge-slashes",
+  DecodeAndMergeSlashes: "decode-and-merge-slashes",
+};
 
 /** Whether a service or one of its subsets has a slow start. */
 export function warmsUp(rule: TrafficRule | undefined): boolean {

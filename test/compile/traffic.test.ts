@@ -99,6 +99,34 @@ test("a route is sticky by the oldest policy that targets it", () => {
   ]);
 });
 
+function level(name: string, target: string, value: string): string {
+  return `{apiVersion: selvedge.dev/v1, kind: TrafficPolicy, metadata: {name: ${name}}, spec: {
+    targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, ${target}}], pathNormalization: ${value}}}`;
+}
+
+function gateway(name: string): string {
+  return `{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: ${name}}, spec: {gatewayClassName: x,
+    listeners: [{name: a, port: 80, protocol: HTTP}, {name: b, port: 81, protocol: HTTP}]}}`;
+}
+
+test("a listener's own path level goes before its gateway's", () => {
+  const documents = [
+    gateway("one"),
+    gateway("two"),
+    level("p1", "name: one", "MergeSlashes"),
+    level("p2", "name: one, sectionName: b", "None"),
+    level("p3", "name: one", "Base"),
+  ];
+  const unit = compileUnit(worldOf(documents.join("\n---\n")), "directory");
+  const levels = unit?.kind === "directory" ? unit.listeners.map(({ id, pathLevel }) => [id, pathLevel]) : [];
+  expect(levels).toEqual([
+    ["shop/one/a", "merge-slashes"],
+    ["shop/one/b", "none"],
+    ["shop/two/a", undefined],
+    ["shop/two/b", undefined],
+  ]);
+});
+
 describe("a TrafficPolicy", () => {
   test.each([
     ["", DEFAULT_TRAFFIC],
