@@ -4,8 +4,10 @@
  *
  * @module
  */
-import { derive } from "../shared/compile/derive.ts";
+import { derive, deriveChain, type Derivation } from "../shared/compile/derive.ts";
 import type { World } from "../shared/compile/world.ts";
+import { entriesBy, entryKey, isEntry } from "../shared/front-doors/consul/entries.ts";
+import type { Foreign } from "../shared/front-doors/translation.ts";
 import type { ParsedResource } from "../shared/wire/parse.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
 import { resourceKey, type ResourceRef } from "../shared/wire/resource.ts";
@@ -17,15 +19,32 @@ export interface Judgement {
   readonly notes: readonly string[];
 }
 
-/** Translates every document of another mesh's kind, for the report alone. */
-export function judge(documents: readonly ParsedResource[], allowPrivateEndpoints: boolean): Judgement {
-  const derivations = documents.flatMap((document) => derive(document, allowPrivateEndpoints) ?? []);
+/** Translates every document of another mesh's kind, for the report alone. `current` has not taken them yet. */
+export function judge(
+  current: World,
+  documents: readonly ParsedResource[],
+  allowPrivateEndpoints: boolean,
+): Judgement {
+  const alone = documents.flatMap((document) => derive(document, allowPrivateEndpoints) ?? []);
+  const derivations = [...alone, ...judgeChains(current, documents)];
   return {
     problems: derivations.flatMap((one) => ("problems" in one ? one.problems : [])),
     notes: derivations.flatMap((one) =>
       "notes" in one ? one.notes.map(({ path, message }) => `${path}: ${message}`) : [],
     ),
   };
+}
+
+/** Each chain of which a document is a part, with the parts that are there already. */
+function judgeChains(current: World, documents: readonly Foreign[]): Derivation[] {
+  const added = documents.filter(isEntry);
+  const parts = new Map<string, Foreign>(current.entries);
+  for (const document of added) parts.set(entryKey(document.kind, document.metadata), document);
+  const entries = entriesBy((key) => parts.get(key));
+  const services = new Map(
+    documents.map(({ metadata }) => [`${metadata.namespace}/${metadata.name}`, metadata]),
+  );
+  return [...services.values()].map((service) => deriveChain(entries, service));
 }
 
 /**

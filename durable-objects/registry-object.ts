@@ -85,7 +85,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       allowPrivateEndpoints: this.#allowsPrivateEndpoints(),
     });
     if (!parsed.ok) return invalid(parsed.problems);
-    const { problems, notes } = judge(parsed.resources, this.#allowsPrivateEndpoints());
+    const { problems, notes } = judge(this.#loadWorld(), parsed.resources, this.#allowsPrivateEndpoints());
     if (problems.length > 0) return invalid(problems);
     const revision = this.#store.revision();
     if (ifRevision !== undefined && ifRevision !== revision) {

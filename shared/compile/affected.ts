@@ -4,8 +4,9 @@
  * @module
  */
 import { DIRECTORY, serviceKey, virtualHostKey, workloadKey, type UnitKey } from "../engine/snapshot.ts";
-import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
+import type { Resource, ResourceRef } from "../wire/resource.ts";
 import { covers, domainsAt } from "./attach.ts";
+import { derivedFrom } from "./chain.ts";
 import { membersOf, membersWith, servicesWith, type Member } from "./members.ts";
 import { SYSTEM_NAMESPACE, type Scope } from "./policy.ts";
 import { findGateway, findRoute, spaceOf, type Space, type TrafficRule, type World } from "./state.ts";
@@ -17,8 +18,8 @@ import { findGateway, findRoute, spaceOf, type Space, type TrafficRule, type Wor
 export function affected(world: World, resource: Resource | ResourceRef): ReadonlySet<UnitKey> {
   const { namespace, name } = "metadata" in resource ? resource.metadata : resource;
   const { apiVersion, kind } = resource;
-  const derived = world.derived.get(resourceKey({ apiVersion, kind, namespace, name }));
-  if (derived !== undefined) return new Set(derived.flatMap((own) => [...affected(world, own)]));
+  const derived = derivedFrom(world, { apiVersion, kind, namespace, name });
+  if (derived !== null) return new Set(derived.flatMap((own) => [...affected(world, own)]));
   const qualified = `${namespace}/${name}`;
   const space = spaceOf(world, namespace);
   switch (resource.kind) {
@@ -34,6 +35,8 @@ export function affected(world: World, resource: Resource | ResourceRef): Readon
       return new Set(routeUnits(world, qualified));
     case "AuthorizationPolicy":
       return new Set(scopeUnits(world, namespace, space.authorizations.get(name)?.scope));
+    case "ServiceIntentions":
+      return new Set(scopeUnits(world, namespace, space.intentions.get(name)?.scope));
     case "PeerAuthentication":
       return new Set(scopeUnits(world, namespace, space.peers.get(name)?.scope));
     case "RateLimitPolicy":
@@ -100,7 +103,7 @@ function namingUnits(world: World, service: string): UnitKey[] {
 /** A service, and what else its endpoints are part of while some policy targets the service. */
 function serviceUnits(world: World, namespace: string, service: string): UnitKey[] {
   const space = spaceOf(world, namespace);
-  const policies = [...space.authorizations.values(), ...space.limits.values()];
+  const policies = [...space.authorizations.values(), ...space.intentions.values(), ...space.limits.values()];
   const isTargeted = policies.some(({ scope }) => scope.kind === "targets" && scope.services.has(service));
   const members = isTargeted ? membersOf(space.members, service) : [];
   return [

@@ -5,28 +5,34 @@
  *
  * @module
  */
-import { isForeign, translate, type ForeignDocument } from "../front-doors/translate.ts";
-import { originOf } from "../front-doors/translation.ts";
+import type { Entries, Name } from "../front-doors/consul/chain.ts";
+import { translateChain } from "../front-doors/consul/translate.ts";
+import { isForeign, translate } from "../front-doors/translate.ts";
+import { originOf, type Translation } from "../front-doors/translation.ts";
 import { parseDocuments, type ParsedResource } from "../wire/parse.ts";
 import type { FieldProblem } from "../wire/problem.ts";
 import type { Resource } from "../wire/resource.ts";
+import { compareText } from "./multimap.ts";
 
 export type Derivation =
   | { readonly resources: readonly ParsedResource[]; readonly notes: readonly FieldProblem[] }
   | { readonly problems: readonly FieldProblem[] };
 
-/** What a parsed document becomes; `null` when it is of one of the mesh's own kinds. */
+/** What a parsed document becomes by itself; `null` when it is of one of the mesh's own kinds, or part of a chain. */
 export function derive(document: ParsedResource, allowPrivateEndpoints: boolean): Derivation | null {
-  return isForeign(document) ? deriveForeign(document, allowPrivateEndpoints) : null;
+  return isForeign(document) ? parse(translate(document), originOf(document), allowPrivateEndpoints) : null;
 }
 
-function deriveForeign(document: ForeignDocument, allowPrivateEndpoints: boolean): Derivation {
-  const translation = translate(document);
+/** What Consul's config entries of a service become together. */
+export function deriveChain(entries: Entries, service: Name): Derivation {
+  return parse(translateChain(entries, service), `Consul ${service.namespace}/${service.name}`, true);
+}
+
+/** The limits of the mesh's own kinds hold for what is translated, too. */
+function parse(translation: Translation, origin: string, allowPrivateEndpoints: boolean): Derivation {
   if ("problems" in translation) return translation;
-  // The limits of the mesh's own kinds hold for what is translated, too.
   const parsed = parseDocuments(translation.documents, { allowPrivateEndpoints });
   if (parsed.ok) return { resources: parsed.resources, notes: translation.notes };
-  const origin = originOf(document);
   return {
     problems: parsed.problems.map(({ path, message }) => ({ path: `${origin} as ${path}`, message })),
   };
@@ -34,19 +40,36 @@ function deriveForeign(document: ForeignDocument, allowPrivateEndpoints: boolean
 
 /**
  * What a stored resource becomes, of the same age; `null` when it is of one of
- * the mesh's own kinds and stays itself. What cannot be translated was refused when it came, so that
- * nothing is left only after a release that refuses more; the operator's log
- * tells it.
+ * the mesh's own kinds, or part of a chain, and stays itself.
  */
 export function unfold(resource: Resource): readonly Resource[] | null {
   const derivation = derive(resource, true);
-  if (derivation === null) return null;
+  return derivation === null ? null : dress(derivation, resource.metadata);
+}
+
+/** What a chain is in the world, as old as the oldest of the service's own entries; nothing without any. */
+export function unfoldChain(entries: Entries, service: Name, own: readonly Resource[]): readonly Resource[] {
+  const [oldest] = own.map(({ metadata }) => metadata).sort((a, b) => compareText(ageOf(a), ageOf(b)));
+  return oldest === undefined ? [] : dress(deriveChain(entries, service), oldest);
+}
+
+function ageOf({ creationTimestamp, uid }: Resource["metadata"]): string {
+  return `${creationTimestamp} ${uid}`;
+}
+
+/**
+ * What cannot be translated was refused when it came, so that nothing is left
+ * only after a release that refuses more; the operator's log tells it.
+ */
+function dress(
+  derivation: Derivation,
+  { uid, generation, creationTimestamp }: Resource["metadata"],
+): Resource[] {
   if ("problems" in derivation) {
     const [first] = derivation.problems;
-    console.error(`${first?.path ?? resource.kind}: is not in force: ${first?.message ?? ""}`);
+    console.error(`${first?.path ?? ""}: is not in force: ${first?.message ?? ""}`);
     return [];
   }
-  const { uid, generation, creationTimestamp } = resource.metadata;
   return derivation.resources.map((derived) => ({
     ...derived,
     metadata: { ...derived.metadata, uid, generation, creationTimestamp },

@@ -7,6 +7,7 @@
 import type { Authorization, AuthorizationRule, OperationMatch, SourceMatch } from "../engine/authorize.ts";
 import type { KeyPart, RateLimit } from "../engine/limit.ts";
 import * as match from "../engine/match.ts";
+import { compileIntentions, inOrder, type Ranked } from "../front-doors/consul/intentions.ts";
 import { parseDuration } from "../wire/duration.ts";
 import { canonicalPathMatch } from "../wire/path-match.ts";
 import type { Resource } from "../wire/resource.ts";
@@ -15,6 +16,7 @@ import type {
   OperationSpec,
   SourceSpec,
 } from "../wire/resources/authorization-policy.ts";
+import type { ServiceIntentionsSpec } from "../wire/resources/consul.ts";
 import type { PeerAuthenticationSpec } from "../wire/resources/peer-authentication.ts";
 import type { RateLimitPolicySpec } from "../wire/resources/rate-limit-policy.ts";
 import { hasLabels, type Labels } from "./labels.ts";
@@ -44,6 +46,11 @@ export interface Policy {
 export interface AuthorizationPolicy extends Policy {
   readonly action: "ALLOW" | "DENY";
   readonly rules: readonly AuthorizationRule[];
+}
+
+/** Consul's intentions for one destination. */
+export interface IntentionPolicy extends Policy {
+  readonly ranked: readonly Ranked[];
 }
 
 /** A PeerAuthentication. */
@@ -181,13 +188,39 @@ function compileKeyPart({ type, name }: RateLimitPolicySpec["limits"][number]["k
   }
 }
 
-/** Pools policies as Istio does: no priority among them, DENY rules and ALLOW rules each in one list. */
-export function pool(policies: readonly AuthorizationPolicy[]): Authorization {
+/** Compiles ServiceIntentions. A destination `*` is every service of the namespace; in the system's, of the mesh. */
+export function compileIntentionPolicy(
+  document: Resource<ServiceIntentionsSpec>,
+  trustDomain: string,
+): IntentionPolicy {
+  const { namespace, name } = document.metadata;
+  const destination = document.spec.destination.name;
+  return {
+    namespace,
+    name,
+    scope:
+      destination === "*"
+        ? { kind: "labels", labels: {} }
+        : { kind: "targets", services: new Set([destination]), gateways: new Set() },
+    ranked: compileIntentions(document, { trustDomain, isWide: namespace === SYSTEM_NAMESPACE }),
+  };
+}
+
+/**
+ * Pools policies as Istio does: no priority among them, DENY rules and ALLOW
+ * rules each in one list. Intentions have their own order.
+ */
+export function pool(
+  policies: readonly AuthorizationPolicy[],
+  intending: readonly IntentionPolicy[] = [],
+): Authorization {
+  const intentions = inOrder(intending.flatMap(({ ranked }) => ranked));
   const allowing = policies.filter(({ action }) => action === "ALLOW");
   const denying = policies.filter(({ action }) => action === "DENY");
   return {
     deny: denying.flatMap(({ rules }) => rules),
     allow: allowing.length === 0 ? null : allowing.flatMap(({ rules }) => rules),
+    ...(intentions.length === 0 ? {} : { intentions }),
   };
 }
 

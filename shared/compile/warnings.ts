@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { resourceKey, type ResourceRef } from "../wire/resource.ts";
+import type { ResourceRef } from "../wire/resource.ts";
 import type { ParentRef } from "../wire/resources/http-route.ts";
 import { refuses } from "./attach.ts";
 import { hasLabels } from "./labels.ts";
+import { derivedFrom } from "./chain.ts";
 import { membersOf, membersWith, servicesWith } from "./members.ts";
 import { isForAll, oldest, SYSTEM_NAMESPACE, type Policy } from "./policy.ts";
 import { backendService, judgeBackend } from "./routes.ts";
@@ -29,8 +30,8 @@ export function warnings(world: World, refs: readonly ResourceRef[]): string[] {
 }
 
 function inspect(world: World, ref: ResourceRef): string[] {
-  const derived = world.derived.get(resourceKey(ref));
-  if (derived === undefined) return inspectOwn(world, ref);
+  const derived = derivedFrom(world, ref);
+  if (derived === null) return inspectOwn(world, ref);
   return derived.flatMap(({ kind, metadata }) => inspectOwn(world, { kind, ...metadata }));
 }
 
@@ -50,6 +51,8 @@ function inspectOwn(
     }
     case "AuthorizationPolicy":
       return inspectPolicy(world, space.authorizations.get(name));
+    case "ServiceIntentions":
+      return inspectPolicy(world, space.intentions.get(name));
     case "PeerAuthentication":
       return inspectPeer(world, space.peers.get(name));
     case "RateLimitPolicy":

@@ -7,16 +7,19 @@
  * @module
  */
 import { DIRECTORY, serviceKey, type UnitKey, type VerificationKey } from "../engine/snapshot.ts";
+import type { Name } from "../front-doors/consul/chain.ts";
+import { entriesBy, entryKey, isEntry } from "../front-doors/consul/entries.ts";
 import { parseAddress } from "../wire/address.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
 import type { EndpointSpec } from "../wire/resources/endpoint.ts";
 import { isKind } from "../wire/resources/schemas.ts";
 import type { RegisteredEndpoint } from "../wire/rpc.ts";
 import { attach, detach, routesAt } from "./attach.ts";
-import { unfold } from "./derive.ts";
+import { chainKey, chainsOf, ENTRY_KINDS } from "./chain.ts";
+import { unfold, unfoldChain } from "./derive.ts";
 import { addMember, addSelector, dropMember, dropSelector, servicesWith, type Member } from "./members.ts";
 import { addTo, removeFrom } from "./multimap.ts";
-import { compileAuthorization, compileLimits, compilePeer } from "./policy.ts";
+import { compileAuthorization, compileIntentionPolicy, compileLimits, compilePeer } from "./policy.ts";
 import { backendService } from "./routes.ts";
 import { openSpace, splitName, type HttpRoute, type Space, type World } from "./state.ts";
 import { compileTrafficRule } from "./traffic.ts";
@@ -30,11 +33,31 @@ export { createWorld, type World } from "./state.ts";
 export function put(world: World, resource: Resource): void {
   const { apiVersion, kind, metadata } = resource;
   const ref = { apiVersion, kind, namespace: metadata.namespace, name: metadata.name };
+  if (isEntry(resource)) {
+    world.entries.set(entryKey(kind, metadata), resource);
+    return unfoldChains(world, metadata);
+  }
   remove(world, ref);
   const derived = unfold(resource);
-  if (derived === null) return putOwn(world, resource);
-  world.derived.set(resourceKey(ref), derived);
+  if (derived === null) putOwn(world, resource);
+  else setDerived(world, resourceKey(ref), derived);
+}
+
+/** Takes out what something became, and puts in what it becomes now. */
+function setDerived(world: World, key: string, derived: readonly Resource[]): void {
+  for (const { kind, metadata } of world.derived.get(key) ?? []) removeOwn(world, { kind, ...metadata });
+  if (derived.length === 0) world.derived.delete(key);
+  else world.derived.set(key, derived);
   for (const own of derived) putOwn(world, own);
+}
+
+/** Translates the chains anew that an entry of a service is part of. */
+function unfoldChains(world: World, service: Name): void {
+  const entries = entriesBy((key) => world.entries.get(key));
+  for (const chain of chainsOf(world, service)) {
+    const own = ENTRY_KINDS.flatMap((kind) => world.entries.get(entryKey(kind, chain)) ?? []);
+    setDerived(world, chainKey(chain), unfoldChain(entries, chain, own));
+  }
 }
 
 function putOwn(world: World, resource: Resource): void {
@@ -61,6 +84,8 @@ function putPolicy(world: World, space: Space, resource: Resource): void {
   const { name } = resource.metadata;
   if (isKind(resource, "AuthorizationPolicy")) {
     space.authorizations.set(name, compileAuthorization(resource, world.trustDomain));
+  } else if (isKind(resource, "ServiceIntentions")) {
+    space.intentions.set(name, compileIntentionPolicy(resource, world.trustDomain));
   } else if (isKind(resource, "PeerAuthentication")) space.peers.set(name, compilePeer(resource));
   else if (isKind(resource, "RateLimitPolicy")) space.limits.set(name, compileLimits(resource));
   else if (isKind(resource, "TrafficPolicy")) space.traffic.set(name, compileTrafficRule(resource));
@@ -114,11 +139,10 @@ function reattach(world: World, routes: Iterable<string>): void {
 
 /** Removes a resource and what it became; one that is not there is ignored. */
 export function remove(world: World, ref: ResourceRef): void {
+  if (world.entries.delete(entryKey(ref.kind, ref))) return unfoldChains(world, ref);
   const key = resourceKey(ref);
-  const derived = world.derived.get(key);
-  if (derived === undefined) return removeOwn(world, ref);
-  world.derived.delete(key);
-  for (const { kind, metadata } of derived) removeOwn(world, { kind, ...metadata });
+  if (world.derived.has(key)) setDerived(world, key, []);
+  else removeOwn(world, ref);
 }
 
 function removeOwn(
@@ -139,6 +163,7 @@ function removeOwn(
     reattach(world, routesAt(world, "Gateway", `${namespace}/${name}`));
   } else if (kind === "HTTPRoute") removeRoute(world, space, name);
   else if (kind === "AuthorizationPolicy") space.authorizations.delete(name);
+  else if (kind === "ServiceIntentions") space.intentions.delete(name);
   else if (kind === "PeerAuthentication") space.peers.delete(name);
   else if (kind === "RateLimitPolicy") space.limits.delete(name);
   else if (kind === "TrafficPolicy") space.traffic.delete(name);

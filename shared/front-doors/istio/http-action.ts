@@ -5,11 +5,11 @@
  */
 import type { Destination, HeaderEdits, StringMatch } from "../../wire/resources/istio-fields.ts";
 import type { VirtualRule } from "../../wire/resources/virtual-service.ts";
+import { translateRetryOn } from "../envoy-retry.ts";
 import { formatDuration, parseGoDuration, toDuration } from "../time.ts";
 import { present, some, type Report } from "../translation.ts";
 import { serviceOf } from "./host.ts";
 import type { PathKind } from "./http-match.ts";
-import { translateRetries } from "./retry.ts";
 
 /** A rule, where it stands, and who reports on it. */
 export interface RuleOf {
@@ -45,6 +45,34 @@ function patienceOf({ rule, path, report }: RuleOf): { timeouts?: object; retry?
       ? {}
       : { retry: translateRetries(rule.retries, `${path}.retries`, report) }),
   };
+}
+
+/** Istio's, where `retryOn` is left out. */
+const DEFAULT_CONDITIONS = "connect-failure,refused-stream,unavailable,cancelled";
+
+/**
+ * Istio retries whatever the method is, so that `anyMethod` says so; the
+ * mesh's own default spares calls that are not idempotent.
+ */
+function translateRetries(
+  retries: NonNullable<VirtualRule["retries"]>,
+  path: string,
+  report: Report,
+): object {
+  const { attempts, retryOn, backoff } = retries;
+  if (attempts === 0) return { attempts };
+  if (retries.retryRemoteLocalities === true) {
+    report.note(`${path}.retryRemoteLocalities`, "has no effect: endpoints have no locality");
+  }
+  const terms = (retryOn ?? DEFAULT_CONDITIONS).split(",").map((term) => term.trim());
+  const { on, codes } = translateRetryOn(terms, `${path}.retryOn`, report);
+  return present({
+    attempts,
+    on,
+    codes: some(codes),
+    backoff: backoff === undefined ? undefined : toDuration(backoff),
+    anyMethod: true,
+  });
 }
 
 /** A try can take no longer than the whole: Gateway API refuses what Istio lets pass. */

@@ -25,6 +25,7 @@ const ISTIO_NETWORKING = [
   "networking.istio.io/v1beta1",
   "networking.istio.io/v1alpha3",
 ];
+const CONSUL = ["consul.hashicorp.com/v1alpha1"];
 
 const KINDS: readonly KindInfo[] = [
   define("Namespace", ["v1"], ["namespaces", "ns"], false),
@@ -44,6 +45,11 @@ const KINDS: readonly KindInfo[] = [
   define("WorkloadEntry", ISTIO_NETWORKING, ["workloadentries", "we"]),
   // Documents say `kind: Gateway`.
   define("IstioGateway", ISTIO_NETWORKING, ["istiogateways", "gw"]),
+  define("ServiceRouter", CONSUL, ["servicerouters"]),
+  define("ServiceSplitter", CONSUL, ["servicesplitters"]),
+  define("ServiceResolver", CONSUL, ["serviceresolvers"]),
+  define("ServiceDefaults", CONSUL, ["servicedefaults"]),
+  define("ServiceIntentions", CONSUL, ["serviceintentions"]),
 ];
 
 function define(

@@ -6,6 +6,18 @@
 import { z } from "zod";
 import { label, subdomain, type Resource } from "../resource.ts";
 import { authorizationPolicySpec, type AuthorizationPolicySpec } from "./authorization-policy.ts";
+import {
+  serviceDefaultsSpec,
+  serviceIntentionsSpec,
+  serviceResolverSpec,
+  serviceRouterSpec,
+  serviceSplitterSpec,
+  type ServiceDefaultsSpec,
+  type ServiceIntentionsSpec,
+  type ServiceResolverSpec,
+  type ServiceRouterSpec,
+  type ServiceSplitterSpec,
+} from "./consul.ts";
 import { endpointSpec, type EndpointSpec } from "./endpoint.ts";
 import { annotations, inert, labels, notYet, refused, serviceName } from "./fields.ts";
 import { gatewaySpec, type GatewaySpec } from "./gateway.ts";
@@ -48,6 +60,11 @@ export interface SpecOf {
   readonly ServiceEntry: ServiceEntrySpec;
   readonly WorkloadEntry: WorkloadEntrySpec;
   readonly IstioGateway: IstioGatewaySpec;
+  readonly ServiceRouter: ServiceRouterSpec;
+  readonly ServiceSplitter: ServiceSplitterSpec;
+  readonly ServiceResolver: ServiceResolverSpec;
+  readonly ServiceDefaults: ServiceDefaultsSpec;
+  readonly ServiceIntentions: ServiceIntentionsSpec;
 }
 
 /** The kinds that documents may have. */
@@ -125,6 +142,11 @@ export const documentSchemas = {
   ServiceEntry: documentOf("ServiceEntry", subdomain, serviceEntrySpec),
   WorkloadEntry: documentOf("WorkloadEntry", subdomain, workloadEntrySpec),
   IstioGateway: documentOf("IstioGateway", subdomain, istioGatewaySpec),
+  ServiceRouter: documentOf("ServiceRouter", serviceName, serviceRouterSpec),
+  ServiceSplitter: documentOf("ServiceSplitter", serviceName, serviceSplitterSpec),
+  ServiceResolver: documentOf("ServiceResolver", serviceName, serviceResolverSpec),
+  ServiceDefaults: documentOf("ServiceDefaults", serviceName, serviceDefaultsSpec),
+  ServiceIntentions: documentOf("ServiceIntentions", subdomain, serviceIntentionsSpec),
 } as const satisfies Record<Kind, z.ZodType>;
 
 /** Whether documents of this kind are known. */
