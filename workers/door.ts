@@ -9,18 +9,23 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Env } from "../durable-objects/env.ts";
 import { DOOR_HEADER, parseGatewayAddress } from "../shared/forward/gateway-address.ts";
 import type { Problem } from "../shared/wire/problem.ts";
-import { carryThroughDoor } from "./edge/edge.ts";
+import { carryThroughDoor, versionInForce } from "./edge/edge.ts";
 
 const NO_ADDRESS: Problem = {
   code: "request.malformed",
   detail: `The front must say where it was called: ${DOOR_HEADER}: <namespace>/<gateway>;port=80;scheme=http.`,
 };
 
+/** What a front sends in the place of an address to learn which version of configuration is in force here. */
+const STATUS = "status";
+
 /** The entrypoint `Door`: carries what came in at one address of a gateway. */
 export class Door extends WorkerEntrypoint<Env> {
-  override fetch(request: Request): Promise<Response> {
-    const address = parseGatewayAddress(request.headers.get(DOOR_HEADER) ?? "");
-    if (address === null) return Promise.resolve(Response.json(NO_ADDRESS, { status: 400 }));
+  override async fetch(request: Request): Promise<Response> {
+    const told = request.headers.get(DOOR_HEADER) ?? "";
+    if (told === STATUS) return Response.json({ version: await versionInForce(this.env, this.ctx) });
+    const address = parseGatewayAddress(told);
+    if (address === null) return Response.json(NO_ADDRESS, { status: 400 });
     return carryThroughDoor(request, address, { env: this.env, ctx: this.ctx });
   }
 }

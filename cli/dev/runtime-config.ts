@@ -5,7 +5,7 @@
  * @module
  */
 import { cannotStart } from "./cannot-start.ts";
-import type { ServiceTarget, WorkerConfig } from "./worker-config.ts";
+import type { ExternalTarget, ServiceTarget, WorkerConfig } from "./worker-config.ts";
 
 /** A Worker with the path of its bundle, relative to the configuration file. */
 export interface BundledWorker {
@@ -22,6 +22,7 @@ export interface RuntimeSocket {
 
 /** Prefixes the names of Workers, so that none is taken for a built-in service such as `internet`. */
 const WORKER = "worker:";
+const EXTERNAL = "external:";
 const OBJECTS = "objects";
 
 /** Writes the whole configuration. Objects are kept in `objectsDir`, an absolute path. */
@@ -36,6 +37,7 @@ export function runtimeConfig(
     `(name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)))`,
     `(name = "${OBJECTS}", disk = (path = ${text(objectsDir)}, writable = true))`,
     ...workers.map((worker) => workerService(worker, names)),
+    ...externalServices(workers),
   ];
   return [
     `using Workerd = import "/workerd/workerd.capnp";`,
@@ -50,6 +52,21 @@ export function runtimeConfig(
 function socketEntry({ name, address, target }: RuntimeSocket, names: ReadonlySet<string>): string {
   const service = designator(target, names, `socket ${name}`);
   return `(name = ${text(name)}, address = ${text(address)}, http = (), service = ${service})`;
+}
+
+/** One service for each address that some binding leads to. */
+function externalServices(workers: readonly BundledWorker[]): string[] {
+  const addresses = workers.flatMap(({ config }) =>
+    Object.values(config.services).flatMap((target) => (isExternal(target) ? [target.external] : [])),
+  );
+  return [...new Set(addresses)].map(
+    (address) =>
+      `(name = ${text(EXTERNAL + address)}, external = (address = ${text(address)}, http = (style = host)))`,
+  );
+}
+
+function isExternal(target: ServiceTarget | ExternalTarget): target is ExternalTarget {
+  return "external" in target;
 }
 
 function workerService({ config, bundle }: BundledWorker, names: ReadonlySet<string>): string {
@@ -77,7 +94,9 @@ function bindings(config: WorkerConfig, names: ReadonlySet<string>): string[] {
       : `(name = ${text(name)}, json = ${text(JSON.stringify(value))})`,
   );
   const services = Object.entries(config.services).map(([name, target]) => {
-    const service = designator(target, names, `${config.name}: services binding ${name}`);
+    const service = isExternal(target)
+      ? `(name = ${text(EXTERNAL + target.external)})`
+      : designator(target, names, `${config.name}: services binding ${name}`);
     return `(name = ${text(name)}, service = ${service})`;
   });
   const objects = Object.entries(config.objectBindings).map(([name, className]) => {

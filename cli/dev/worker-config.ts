@@ -16,6 +16,11 @@ export interface ServiceTarget {
   readonly props?: Readonly<Record<string, unknown>>;
 }
 
+/** A server outside of the runtime that a binding leads to, as `host:port`. It sees Host and path as they were sent. */
+export interface ExternalTarget {
+  readonly external: string;
+}
+
 /** A Worker to start: its configuration file, and what to change in it. */
 export interface WorkerSource {
   readonly configPath: string;
@@ -24,7 +29,7 @@ export interface WorkerSource {
   /** Added to the file's `vars`, and winning over them. */
   readonly vars?: Readonly<Record<string, string>>;
   /** Service bindings by name, added to the file's and winning over them. */
-  readonly services?: Readonly<Record<string, ServiceTarget>>;
+  readonly services?: Readonly<Record<string, ServiceTarget | ExternalTarget>>;
 }
 
 export interface DurableObjectClass {
@@ -40,7 +45,7 @@ export interface WorkerConfig {
   readonly compatibilityDate: string;
   readonly compatibilityFlags: readonly string[];
   readonly vars: Readonly<Record<string, unknown>>;
-  readonly services: Readonly<Record<string, ServiceTarget>>;
+  readonly services: Readonly<Record<string, ServiceTarget | ExternalTarget>>;
   /** Bindings to the Worker's own object classes: binding name → class name. */
   readonly objectBindings: Readonly<Record<string, string>>;
   readonly objectClasses: readonly DurableObjectClass[];

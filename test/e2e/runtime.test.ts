@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { startRuntime, type Runtime, type RuntimeOptions } from "../../cli/dev/runtime.ts";
@@ -60,6 +62,27 @@ test("adds service bindings", async () => {
   const response = await fetch(runtime.url);
 
   expect(await response.json()).toMatchObject({ back: { props: { a: 1 } } });
+});
+
+test("binds servers outside of the runtime, which see path and Host as the client sent them", async () => {
+  const server = createServer((request, response) => {
+    response.end(JSON.stringify({ url: request.url, host: request.headers.host }));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  const runtime = await start({
+    workers: [{ ...FRONT, services: { BACK: { external: `127.0.0.1:${port}` } } }],
+  });
+
+  const answer = await rawHttp(
+    runtime.port,
+    "GET /a?b=%2f HTTP/1.1\r\nHost: some.host:8080\r\nConnection: close\r\n\r\n",
+  );
+
+  expect(answer).toContain('"back":{"url":"/a?b=%2f","host":"some.host:8080"}');
 });
 
 test("keeps objects on disk over a crash", async () => {
