@@ -115,6 +115,46 @@ test.each([
   expect(path.canonicalize(target)).toEqual(ENCODED);
 });
 
+test.each<[level: path.PathLevel, target: string, canonical: string, query?: string]>([
+  ["none", "/a/../b//c\\d%2F;e?x=1#f", "/a/../b//c\\d%2F;e", "x=1"],
+  ["none", "/a%", "/a%"],
+  ["none", "/#/x?y", "/"],
+  ["base", "/a/../b//c\\d%2F;e?x=/../y", "/b//c/d%2F;e", "x=/../y"],
+  ["base", "/%41%2d%c3%A9", "/A-%c3%A9"],
+  ["base", "/a/..", "/"],
+  ["base", "/a/b/.", "/a/b/"],
+  ["base", "/../..", "/"],
+  ["base", "/a/%2E%2e/b", "/b"],
+  ["base", "/a\\..\\b", "/b"],
+  ["base", "/a/..%2fb", "/a/..%2fb"],
+  ["base", "/a//", "/a//"],
+  ["merge-slashes", "//a///..//b", "/a/b"],
+  ["merge-slashes", "/a\\\\b", "/a/b"],
+  ["decode-and-merge-slashes", "/a%2F..%5cb%2f", "/b/"],
+  ["decode-and-merge-slashes", "/%2f%5C", "/"],
+  ["decode-and-merge-slashes", "/%252f", "/%252f"],
+])("at level %s %s is %s", (level, target, canonical, query = "") => {
+  expect(path.canonicalize(target, level)).toEqual({ kind: "ok", path: canonical, query });
+});
+
+test.each<[level: path.PathLevel, target: string, result: object]>([
+  ["none", "a", NONCANONICAL],
+  ["none", "*", NONCANONICAL],
+  ["none", "", NONCANONICAL],
+  ["none", "/a b", NONCANONICAL],
+  ["none", "/a?\r\nb", NONCANONICAL],
+  ["base", "/é", NONCANONICAL],
+  ["base", "/a%00", ENCODED],
+  ["base", "/a%", ENCODED],
+  // Decoding it once would make a dot segment of what was none.
+  ["base", "/a/%%32e%%32e/b", ENCODED],
+  ["decode-and-merge-slashes", "/a/%%32f", ENCODED],
+  ["decode-and-merge-slashes", "/a/%2%32f", ENCODED],
+  ["merge-slashes", "/a%zz", ENCODED],
+])("at level %s %j is refused", (level, target, result) => {
+  expect(path.canonicalize(target, level)).toEqual(result);
+});
+
 describe("of random targets", () => {
   const ESCAPES = ["%2e", "%2E", "%2f", "%5c", "%25", "%61", "%3b", "%3f", "%c3%a9", "%c0", "%00"];
   const PIECES = [..."/aZ09-._~;%\\#?!&=:@[{ ", ...ESCAPES, "//", "..", "2e", "2f"];
@@ -138,6 +178,19 @@ describe("of random targets", () => {
       expect(query).not.toContain("#");
     }
   });
+
+  test.each<path.PathLevel>(["none", "base", "merge-slashes", "decode-and-merge-slashes"])(
+    "what level %s makes of them, it leaves as it is",
+    (level) => {
+      const results = targets.map((target) => path.canonicalize(target, level));
+      const made = results.flatMap((result) => (result.kind === "ok" ? [result.path] : []));
+      expect(made.length).toBeGreaterThan(2_000);
+      for (const canonical of made) {
+        const again = path.canonicalize(canonical, level);
+        if (again.kind !== "ok" || again.path !== canonical) expect(again).toEqual(canonical);
+      }
+    },
+  );
 
   test("a URL parser leaves a canonical path as it is", () => {
     for (const { path: canonical } of accepted) {
