@@ -82,7 +82,7 @@ interface Origin {
 /** `null` for what is no tuple origin, such as `null` itself: only `*` allows it. */
 function parseOrigin(text: string): Origin | null {
   const [, scheme, host, port = ""] =
-    /^(https?):\/\/([^:/]+|\[[0-9a-f:.]+\])(?::([0-9]+))?$/.exec(text.toLowerCase()) ?? [];
+    /^(https?):\/\/([a-z0-9.*_-]+|\[[0-9a-f:.]+\])(?::([0-9]+))?$/.exec(text.toLowerCase()) ?? [];
   if (scheme === undefined || host === undefined) return null;
   return { scheme, host, port: port === (scheme === "http" ? "80" : "443") ? "" : port };
 }

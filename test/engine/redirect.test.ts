@@ -99,3 +99,21 @@ test.each([
 ])("a full rewrite to '%s' is %s", (value, expected) => {
   expect(redirect.rewritePath({ kind: "full", value }, "/full/one/two", prefixed("/full"))).toBe(expected);
 });
+
+test.each<[matched: PathMatch, value: string, path: string, expected: string]>([
+  [{ kind: "text-prefix", value: "/api" }, "/v2", "/api/x", "/v2/x"],
+  [{ kind: "text-prefix", value: "/api" }, "/v2", "/apix", "/v2x"],
+  [{ kind: "text-prefix", value: "/api" }, "/", "/api/x", "/x"],
+  [{ kind: "text-prefix", value: "/api/" }, "/", "/api/x", "/x"],
+  [{ kind: "text-prefix", value: "/api" }, "/", "/api", "/"],
+  [{ kind: "text-prefix", value: "/api/" }, "/v2", "/api/x", "/v2x"],
+  [{ kind: "text-prefix", value: "/" }, "/v2/", "/x", "/v2/x"],
+  [{ kind: "text-prefix", value: "/api" }, "v2", "/api/x", "/v2/x"],
+  [{ kind: "text-prefix", value: "/API", ignoresCase: true }, "/v2", "/api/x", "/v2/x"],
+  [{ kind: "prefix", value: "/API", ignoresCase: true }, "/v2", "/api/x", "/v2/x"],
+  [{ kind: "prefix", value: "/API", ignoresCase: true }, "/v2", "/api", "/v2"],
+  [{ kind: "exact", value: "/API/", ignoresCase: true }, "/v2", "/api/", "/v2"],
+  [{ kind: "regex", value: "/a.*" }, "/v2", "/api/x", "/v2"],
+])("matched by %j, prefix to %s: %s becomes %s", (matched, value, path, expected) => {
+  expect(redirect.rewritePath({ kind: "prefix", value }, path, matched)).toBe(expected);
+});
