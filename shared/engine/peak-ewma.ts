@@ -66,5 +66,7 @@ function keptShare({ at }: Rtt, { decayMs }: PeakEwma, now: Millis): number {
 /** Failures are often fast: without a penalty they would attract calls. */
 function penaltyOf({ outcome, retryAfterMs }: Sample): Millis {
   if (outcome.kind === "response" && outcome.status !== 429 && outcome.status !== 503) return 0;
-  return Math.min(MAX_PENALTY_MS, retryAfterMs ?? PENALTY_MS);
+  // "At once" is no measure of how long it will go on.
+  const asksForTime = retryAfterMs !== null && retryAfterMs > 0;
+  return asksForTime ? Math.min(MAX_PENALTY_MS, retryAfterMs) : PENALTY_MS;
 }

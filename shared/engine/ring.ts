@@ -11,7 +11,7 @@ import { hash32 } from "./hash.ts";
 import type { HashTable } from "./hash-table.ts";
 
 export interface RingSize {
-  /** At least so many points in all; more make shares more even. Envoy's and Istio's default is 1,024. */
+  /** At least so many points in all, and up to twice as many; more make shares more even. Envoy's and Istio's default is 1,024. */
   readonly minSize: number;
   /** At most so many points, and at least one each, however unequal weights are. */
   readonly maxSize: number;
@@ -34,13 +34,16 @@ export function buildRing(endpoints: readonly Endpoint[], { minSize, maxSize }: 
 }
 
 /**
- * Points for each endpoint. As in Envoy the lightest gets a whole number of
- * points and the ring grows until the others fit, within its limits.
+ * Points for each endpoint: for the lightest a power of two, so that the ring
+ * has its least size, and for others in proportion. Envoy takes the next whole
+ * number instead, so that every endpoint that comes or goes changes how many
+ * points all others have, and moves twice as many keys as it must.
  */
 function pointsOf(endpoints: readonly Endpoint[], minSize: number, maxSize: number): number[] {
   const weights = endpoints.map(({ weight }) => weight);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const least = weights.reduce((min, weight) => Math.min(min, weight), Infinity) / total;
-  const size = Math.min(Math.ceil(least * minSize) / least, maxSize);
-  return weights.map((weight) => Math.max(1, Math.floor((weight / total) * size + 1e-9)));
+  const least = weights.reduce((min, weight) => Math.min(min, weight), Infinity);
+  const each = 2 ** Math.ceil(Math.log2(Math.max(1, (minSize * least) / total)));
+  const perWeight = Math.min(each / least, maxSize / total);
+  return weights.map((weight) => Math.max(1, Math.floor(weight * perWeight + 1e-9)));
 }

@@ -19,3 +19,25 @@ test.each<[string, timeout.Timeouts, elapsedMs: number, [left: number | null, ne
   expect(timeout.remainingMs(timeouts, ARRIVED, ARRIVED + elapsedMs)).toBe(left);
   expect(timeout.tryTimeoutMs(timeouts, ARRIVED, ARRIVED + elapsedMs)).toBe(next);
 });
+
+test.each<[timeout.Timeouts, header: string | null, timeout.Timeouts]>([
+  [{ requestMs: 1000 }, null, { requestMs: 1000 }],
+  [{ requestMs: 1000 }, "300", { requestMs: 300 }],
+  [{ requestMs: 1000, perTryMs: 500 }, "0", { requestMs: 0, perTryMs: 500 }],
+  [{ requestMs: 1000 }, "1001", { requestMs: 1000 }],
+  [{}, "999999999", { requestMs: 999_999_999 }],
+  [{}, "-1", {}],
+  [{}, "1e3", {}],
+  [{}, "", {}],
+  [{}, "9999999999", {}],
+])("%o told %j has %o", (timeouts, header, expected) => {
+  expect(timeout.withDeadline(timeouts, header)).toEqual(expected);
+});
+
+test.each([
+  [null, null],
+  [0, "0"],
+  [12.9, "12"],
+])("the next hop of a try of %j ms is told %j", (tryMs, expected) => {
+  expect(timeout.deadlineHeader(tryMs)).toBe(expected);
+});
