@@ -6,6 +6,14 @@
 import type { Backend, PathMatch, RouteAction, RouteEntry, RouteSet } from "../engine/route.ts";
 import { canonicalPath } from "../wire/path-match.ts";
 import type { BackendRef, HttpMatch, HttpRule } from "../wire/resources/http-route.ts";
+import {
+  compileCallers,
+  compileFaults,
+  compileValue,
+  documentOf,
+  isCatchAll,
+  isListed,
+} from "./extensions.ts";
 import { compileFilters } from "./filters.ts";
 import { compareText } from "./multimap.ts";
 import { retryOf, stickyOf, timeoutsOf } from "./traffic.ts";
@@ -23,20 +31,39 @@ export type Origin = "gateway" | "mesh";
 
 /** Compiles routes into one set. An action belongs to one rule; a rule's matches share it. */
 export function compileRoutes(world: World, candidates: readonly Candidate[], origin: Origin): RouteSet {
-  const ordered = candidates.toSorted((a, b) => a.rank - b.rank || compareRoutes(a.route, b.route));
+  const sorted = candidates.toSorted((a, b) => a.rank - b.rank || compareRoutes(a.route, b.route));
+  const ordered = origin === "mesh" ? withOneListed(sorted) : sorted;
   const actions: RouteAction[] = [];
   const ranked = ordered.flatMap(({ route, rank }) =>
     route.spec.rules.flatMap((rule, index) => {
       actions.push(compileAction(world, { route, rule, index }, origin));
       const action = actions.length - 1;
-      return rule.matches.map((match) => ({ rank, entry: compileEntry(match, action) }));
+      return rule.matches.map((match) => {
+        const entry = compileEntry(match, action, world.trustDomain);
+        return { rank, tier: tierOf(route, entry, origin), entry };
+      });
     }),
   );
   // The sort is stable: what is equal here stays in the order of routes, rules and matches.
   const entries = ranked
-    .sort((a, b) => a.rank - b.rank || compareEntries(a.entry, b.entry))
+    .sort(
+      (a, b) => a.rank - b.rank || a.tier - b.tier || (a.tier === 1 ? compareEntries(a.entry, b.entry) : 0),
+    )
     .map(({ entry }) => entry);
   return { entries, actions };
+}
+
+/** Inside the mesh one document with listed rules decides for a service: the oldest (Istio). */
+function withOneListed(candidates: readonly Candidate[]): readonly Candidate[] {
+  const oldest = candidates.find(({ route }) => isListed(route));
+  if (oldest === undefined) return candidates;
+  return candidates.filter(({ route }) => !isListed(route) || documentOf(route) === documentOf(oldest.route));
+}
+
+/** Listed rules come first; at a Gateway, where several documents are merged, those for everything last (Istio). */
+function tierOf(route: HttpRoute, entry: RouteEntry, origin: Origin): 0 | 1 | 2 {
+  if (!isListed(route)) return 1;
+  return origin === "gateway" && isCatchAll(entry) ? 2 : 0;
 }
 
 /** The older route first, then by name (Gateway API). */
@@ -68,21 +95,28 @@ function precedenceOf({ path, method, headers, query }: RouteEntry): readonly nu
   ];
 }
 
-function compileEntry({ path, method, headers, queryParams }: HttpMatch, action: number): RouteEntry {
+function compileEntry(
+  { path, method, headers, queryParams, from }: HttpMatch,
+  action: number,
+  trustDomain: string,
+): RouteEntry {
   return {
     path: compilePath(path),
     ...(method === undefined ? {} : { method }),
-    headers: headers.map(({ name, value }) => ({ name: name.toLowerCase(), kind: "exact", value })),
-    query: queryParams.map(({ name, value }) => ({ name, kind: "exact", value })),
+    headers: headers.map((header) => compileValue({ ...header, name: header.name.toLowerCase() })),
+    query: queryParams.map(compileValue),
+    ...(from === undefined ? {} : { callers: compileCallers(from, trustDomain) }),
     action,
   };
 }
 
-function compilePath({ type, value }: HttpMatch["path"]): PathMatch {
+function compilePath({ type, value, ignoreCase }: HttpMatch["path"]): PathMatch {
   const canonical = canonicalPath(value) ?? value;
-  if (type === "Exact") return { kind: "exact", value: canonical };
+  const folded = ignoreCase === true ? { ignoresCase: true as const } : {};
+  if (type === "Exact") return { kind: "exact", value: canonical, ...folded };
+  if (type === "TextPrefix") return { kind: "text-prefix", value: canonical, ...folded };
   // Gateway API: a trailing slash of a prefix is ignored.
-  return { kind: "prefix", value: canonical === "/" ? canonical : canonical.replace(/\/$/, "") };
+  return { kind: "prefix", value: canonical === "/" ? canonical : canonical.replace(/\/$/, ""), ...folded };
 }
 
 interface RuleOf {
@@ -100,10 +134,12 @@ function compileAction(world: World, { route, rule, index }: RuleOf, origin: Ori
     route: name,
     rule: rule.name ?? String(index),
     filters: compileFilters(rule.filters),
+    ...(rule.respond === undefined ? {} : { respond: rule.respond }),
     backends: rule.backendRefs.map((ref) => compileBackend(world, route, ref, origin)),
     ...(sticky === undefined ? {} : { sticky }),
     ...(timeouts === undefined ? {} : { timeouts }),
     ...(retry === undefined ? {} : { retry }),
+    ...(rule.faults === undefined ? {} : { faults: compileFaults(rule.faults, name) }),
   };
 }
 
@@ -112,6 +148,7 @@ function compileBackend(world: World, route: HttpRoute, ref: BackendRef, origin:
   return {
     service: backendService(route, ref),
     port: ref.port ?? null,
+    ...(ref.subset === undefined ? {} : { subset: ref.subset }),
     weight: ref.weight,
     filters: compileFilters(ref.filters),
     ...(invalid === null ? {} : { invalid }),
@@ -138,6 +175,8 @@ export function judgeBackend(
   if (isForeign && origin === "gateway") return "backend.forbidden";
   const ports = findService(world, backendService(route, ref))?.spec.ports;
   if (ports === undefined) return "backend.missing";
-  // A Service without ports is reached at whatever port its endpoints have.
-  return ports.length === 0 || ports.some(({ port }) => port === ref.port) ? null : "backend.missing";
+  // A Service without ports is reached at whatever port its endpoints have; only listed rules may leave theirs out.
+  return ports.length === 0 || ref.port === undefined || ports.some(({ port }) => port === ref.port)
+    ? null
+    : "backend.missing";
 }

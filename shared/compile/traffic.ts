@@ -322,8 +322,9 @@ export function retryOf({ retry }: HttpRule): RetryPolicy | undefined {
   return {
     ...DEFAULT_TRAFFIC.retry,
     retries: retry.attempts ?? DEFAULT_TRAFFIC.retry.retries,
-    on: ["connect-failure", "reset", "timeout"],
+    on: retry.on ?? ["connect-failure", "reset", "timeout"],
     statusCodes: retry.codes,
     backoff: compileBackoff(retry.backoff, undefined),
+    anyMethod: retry.anyMethod ?? DEFAULT_TRAFFIC.retry.anyMethod,
   };
 }

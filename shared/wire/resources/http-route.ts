@@ -1,78 +1,61 @@
 /**
  * Gateway API's HTTPRoute: at a Gateway for calls from outside, at a Service
  * (GAMMA) for calls inside the mesh. Numbers are the specification's limits.
+ * Fields that are marked as ours say what Istio and Consul can say besides.
  *
  * @module
  */
 import { z } from "zod";
 import { parseDuration } from "../duration.ts";
-import { label, subdomain } from "../resource.ts";
-import { absolutePath, duration, headerName, headerValue, hostname, notYet, port, unique } from "./fields.ts";
-import { backendFilters, ruleFilters } from "./http-filter.ts";
+import { canonicalPath, canonicalPathMatch, UNREACHABLE } from "../path-match.ts";
+import { parsePattern } from "../pattern.ts";
+import { subdomain } from "../resource.ts";
+import { fault } from "./fault.ts";
+import { duration, unique } from "./fields.ts";
+import { ruleFilters } from "./http-filter.ts";
+import { callers, headerMatches, queryMatches } from "./match-fields.ts";
+import { backendRef, hostnames, parentRefs, useDefaultGateways } from "./route-fields.ts";
+import { sessionPersistence } from "./session-persistence.ts";
 
-const GATEWAY_GROUP = "gateway.networking.k8s.io";
-const exact = z
-  .enum(["Exact"], { error: "not supported yet: match types other than Exact" })
-  .default("Exact");
-
-const parentRef = z
+const pathMatch = z
   .strictObject({
-    group: z.string().default(GATEWAY_GROUP),
-    kind: z.enum(["Gateway", "Service"], { error: "must be Gateway or Service" }).default("Gateway"),
-    namespace: label.optional(),
-    name: subdomain,
-    sectionName: subdomain.optional(),
-    port: port.optional(),
+    /** TextPrefix is ours: it compares characters, where PathPrefix compares whole segments. */
+    type: z.enum(["Exact", "PathPrefix", "RegularExpression", "TextPrefix"]).default("PathPrefix"),
+    value: z.string().max(1024).default("/"),
+    /** Ours: upper and lower case are the same. */
+    ignoreCase: z.boolean().default(false),
   })
-  .refine(({ group, kind }) => group === (kind === "Gateway" ? GATEWAY_GROUP : ""), {
-    path: ["group"],
-    error: `must be "" for a Service and ${GATEWAY_GROUP} for a Gateway`,
-  })
-  .refine(({ kind, sectionName }) => kind === "Gateway" || sectionName === undefined, {
-    path: ["sectionName"],
-    error: "not supported yet for a Service: name the port instead",
+  .superRefine(({ type, value }, context) => {
+    const message = faultOfPath(type, value);
+    if (message !== null) context.addIssue({ code: "custom", path: ["value"], message });
   });
 
-const pathMatch = z.strictObject({
-  type: z
-    .enum(["Exact", "PathPrefix"], {
-      error: "must be Exact or PathPrefix; RegularExpression is not supported yet",
-    })
-    .default("PathPrefix"),
-  value: absolutePath.default("/"),
-});
+function faultOfPath(type: string, value: string): string | null {
+  if (type === "RegularExpression") {
+    const result = parsePattern(value);
+    return result.ok ? null : result.message;
+  }
+  const isReachable =
+    type === "TextPrefix"
+      ? value.startsWith("/") && canonicalPathMatch(`${value}*`) !== null
+      : canonicalPath(value) !== null;
+  return isReachable ? null : UNREACHABLE;
+}
+
+const EVERYTHING = {
+  path: { type: "PathPrefix" as const, value: "/", ignoreCase: false },
+  headers: [],
+  queryParams: [],
+  from: [],
+};
 
 const match = z.strictObject({
-  path: pathMatch.default({ type: "PathPrefix", value: "/" }),
-  headers: z
-    .array(z.strictObject({ type: exact, name: headerName, value: headerValue }))
-    .max(16)
-    .default([])
-    .superRefine(unique(({ name }) => name.toLowerCase(), ["name"])),
-  queryParams: z
-    .array(
-      z.strictObject({ type: exact, name: z.string().min(1).max(256), value: z.string().min(1).max(1024) }),
-    )
-    .max(16)
-    .default([])
-    .superRefine(unique(({ name }) => name, ["name"])),
+  path: pathMatch.default(EVERYTHING.path),
+  headers: headerMatches,
+  queryParams: queryMatches,
   method: z.enum(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]).optional(),
+  from: callers,
 });
-
-const backendRef = z
-  .strictObject({
-    group: z.string().default(""),
-    kind: z.string().min(1).max(63).default("Service"),
-    namespace: label.optional(),
-    name: z.string().min(1).max(253),
-    port: port.optional(),
-    weight: z.int().min(0).max(1_000_000).default(1),
-    filters: backendFilters,
-  })
-  .refine(({ group, kind, port }) => group !== "" || kind !== "Service" || port !== undefined, {
-    path: ["port"],
-    error: "is required for a Service",
-  });
 
 const timeouts = z
   .strictObject({ request: duration.optional(), backendRequest: duration.optional() })
@@ -91,60 +74,102 @@ const retry = z.strictObject({
   codes: z.array(z.int().min(400).max(599)).max(64).default([]),
   /** Retries, not tries. Our limit: more would multiply an outage. */
   attempts: z.int().min(0).max(10).optional(),
+  /** The least wait before another try. */
   backoff: duration.optional(),
+  /** Ours: what is retried besides `codes`; broken connections and time-outs unless given. */
+  on: z
+    .array(
+      z.enum([
+        "connect-failure",
+        "reset",
+        "timeout",
+        "gateway-error",
+        "5xx",
+        "retriable-4xx",
+        "rate-limited",
+        "cancelled",
+        "deadline-exceeded",
+        "internal",
+        "resource-exhausted",
+        "unavailable",
+      ]),
+    )
+    .optional(),
+  /** Ours: retries methods that are not idempotent, too. */
+  anyMethod: z.boolean().default(false),
+});
+
+/** Ours (Istio's directResponse): the mesh answers itself. */
+const respond = z.strictObject({
+  status: z.int().min(200).max(599),
+  body: z.string().max(4096).default(""),
 });
 
 const rule = z
   .strictObject({
     name: subdomain.optional(),
-    matches: z
-      .array(match)
-      .max(64)
-      .default([{ path: { type: "PathPrefix", value: "/" }, headers: [], queryParams: [] }]),
+    matches: z.array(match).max(64).default([EVERYTHING]),
     filters: ruleFilters,
     backendRefs: z.array(backendRef).max(16).default([]),
     timeouts: timeouts.optional(),
     retry: retry.optional(),
-    sessionPersistence: notYet("sessionPersistence"),
+    sessionPersistence: sessionPersistence.optional(),
+    respond: respond.optional(),
+    /** Ours (Istio's fault). They do not end by themselves, unlike a FaultPolicy's. */
+    faults: z.array(fault).max(16).default([]),
   })
-  .superRefine(({ matches, filters, backendRefs }, context) => {
-    const isPrefixed = matches.every(({ path }) => path.type === "PathPrefix");
-    filters.forEach((filter, index) => {
-      const path = ["filters", index];
-      if (filter.requestRedirect !== undefined && backendRefs.length > 0) {
-        context.addIssue({
-          code: "custom",
-          path,
-          message: "a redirect answers itself: leave out backendRefs",
-        });
-      }
-      const modifier = filter.urlRewrite?.path ?? filter.requestRedirect?.path;
-      if (modifier?.type === "ReplacePrefixMatch" && !isPrefixed) {
-        context.addIssue({
-          code: "custom",
-          path,
-          message: "ReplacePrefixMatch needs matches of type PathPrefix only: use ReplaceFullPath",
-        });
-      }
-    });
-  });
+  .superRefine(checkAnswers)
+  .superRefine(checkPrefixes);
 
-/** A route without matches is for every path; without hostnames, for every host of its listeners. */
-export const httpRouteSpec = z.strictObject({
-  parentRefs: z
-    .array(parentRef)
-    .max(32)
-    .default([])
-    .superRefine(
-      unique(({ kind, namespace, name, sectionName, port }) =>
-        [kind, namespace, name, sectionName, port].map((part) => part ?? "").join(" "),
-      ),
-    ),
-  hostnames: z
-    .array(hostname)
-    .max(16)
-    .default([])
-    .superRefine(unique((name) => name)),
+interface RuleLike {
+  readonly matches: readonly z.output<typeof match>[];
+  readonly filters: z.output<typeof ruleFilters>;
+  readonly backendRefs: readonly z.output<typeof backendRef>[];
+  readonly respond?: z.output<typeof respond> | undefined;
+}
+
+/** What answers itself has no backends. */
+function checkAnswers(
+  { filters, backendRefs, respond: own }: RuleLike,
+  context: z.core.$RefinementCtx,
+): void {
+  if (backendRefs.length === 0) return;
+  const message = "answers itself: leave out backendRefs";
+  if (own !== undefined) context.addIssue({ code: "custom", path: ["respond"], message });
+  filters.forEach(({ requestRedirect }, index) => {
+    if (requestRedirect === undefined) return;
+    context.addIssue({ code: "custom", path: ["filters", index], message: `a redirect ${message}` });
+  });
+}
+
+/** Only a prefix can be replaced. */
+function checkPrefixes({ matches, filters, backendRefs }: RuleLike, context: z.core.$RefinementCtx): void {
+  if (matches.every(({ path }) => path.type === "PathPrefix" || path.type === "TextPrefix")) return;
+  const lists = [
+    { list: filters, path: ["filters"] },
+    ...backendRefs.map((backend, index) => ({
+      list: backend.filters,
+      path: ["backendRefs", index, "filters"],
+    })),
+  ];
+  for (const { list, path } of lists) {
+    list.forEach(({ urlRewrite, requestRedirect }, index) => {
+      const modifier = urlRewrite?.path ?? requestRedirect?.path;
+      if (modifier?.type !== "ReplacePrefixMatch") return;
+      const message = "ReplacePrefixMatch needs matches of type PathPrefix only: use ReplaceFullPath";
+      context.addIssue({ code: "custom", path: [...path, index], message });
+    });
+  }
+}
+
+const httpRoute = z.strictObject({
+  parentRefs,
+  hostnames,
+  /**
+   * Ours: `Listed` tries rules in the order in which they stand (Istio,
+   * Consul), after the route's place among others; `Specific` is Gateway API's order.
+   */
+  order: z.enum(["Specific", "Listed"]).default("Specific"),
   rules: z
     .array(rule)
     .min(1)
@@ -153,18 +178,62 @@ export const httpRouteSpec = z.strictObject({
     .refine((rules) => rules.reduce((total, { matches }) => total + matches.length, 0) <= 128, {
       error: "at most 128 matches in one route",
     })
-    .default([
-      {
-        matches: [{ path: { type: "PathPrefix", value: "/" }, headers: [], queryParams: [] }],
-        filters: [],
-        backendRefs: [],
-      },
-    ]),
-  useDefaultGateways: notYet("name the Gateway in parentRefs"),
+    .default([{ matches: [EVERYTHING], filters: [], backendRefs: [], faults: [] }]),
+  useDefaultGateways,
 });
 
+/** A route without matches is for every path; without hostnames, for every host of its listeners. */
+export const httpRouteSpec = httpRoute.superRefine((spec, context) => {
+  // Istio and Consul name a Service without a port where it has one only.
+  if (spec.order === "Specific") checkPorts(spec, context);
+});
+
+interface Reference {
+  readonly group: string;
+  readonly kind: string;
+  readonly port?: number | undefined;
+}
+
+interface Referring {
+  readonly backendRefs: readonly (Reference & Filtered)[];
+  readonly filters: readonly MirrorLike[];
+}
+
+interface Filtered {
+  readonly filters: readonly MirrorLike[];
+}
+
+interface MirrorLike {
+  readonly requestMirror?: { readonly backendRef: Reference } | undefined;
+}
+
+/** Gateway API: a reference to a Service names its port. */
+export function checkPorts(
+  { rules }: { readonly rules: readonly Referring[] },
+  context: z.core.$RefinementCtx,
+): void {
+  const check = ({ group, kind, port }: Reference, path: readonly PropertyKey[]) => {
+    if (group !== "" || kind !== "Service" || port !== undefined) return;
+    context.addIssue({ code: "custom", path: [...path, "port"], message: "is required for a Service" });
+  };
+  const checkMirrors = ({ filters }: Filtered, path: readonly PropertyKey[]) => {
+    filters.forEach(({ requestMirror }, index) => {
+      if (requestMirror === undefined) return;
+      check(requestMirror.backendRef, [...path, "filters", index, "requestMirror", "backendRef"]);
+    });
+  };
+  rules.forEach((one, index) => {
+    const path = ["rules", index];
+    checkMirrors(one, path);
+    one.backendRefs.forEach((backend, at) => {
+      check(backend, [...path, "backendRefs", at]);
+      checkMirrors(backend, [...path, "backendRefs", at]);
+    });
+  });
+}
+
 export type HttpRouteSpec = z.output<typeof httpRouteSpec>;
-export type ParentRef = HttpRouteSpec["parentRefs"][number];
+export type { ParentRef } from "./route-fields.ts";
 export type HttpRule = HttpRouteSpec["rules"][number];
 export type HttpMatch = HttpRule["matches"][number];
 export type BackendRef = HttpRule["backendRefs"][number];
