@@ -66,8 +66,8 @@ export function compileFaults(faults: RouteFaults, policy: string): Fault[] {
   }));
 }
 
-/** gRPC tells failures in a response whose HTTP status is 200. */
-function compileAbort(abort: NonNullable<RouteFaults[number]["abort"]>): NonNullable<Fault["abort"]> {
+/** Compiles an abort. gRPC tells failures in a response whose HTTP status is 200. */
+export function compileAbort(abort: NonNullable<RouteFaults[number]["abort"]>): NonNullable<Fault["abort"]> {
   const grpcStatus = readGrpcStatus(abort.grpcStatus ?? "");
   const share = abort.percentage / 100;
   return grpcStatus === null

@@ -112,6 +112,8 @@ function compileEntry(
 
 function compilePath({ type, value, ignoreCase }: HttpMatch["path"]): PathMatch {
   const canonical = canonicalPath(value) ?? value;
+  if (type === "RegularExpression")
+    return { kind: "regex", value: ignoreCase === true ? `(?i)${value}` : value };
   const folded = ignoreCase === true ? { ignoresCase: true as const } : {};
   if (type === "Exact") return { kind: "exact", value: canonical, ...folded };
   if (type === "TextPrefix") return { kind: "text-prefix", value: canonical, ...folded };

@@ -184,7 +184,8 @@ function corsOf({ rule, path, report }: RuleOf): object[] {
     allowMethods: some(spec.allowMethods),
     allowHeaders: some(spec.allowHeaders),
     exposeHeaders: some(spec.exposeHeaders),
-    maxAge: spec.maxAge === undefined ? undefined : Math.round(parseGoDuration(spec.maxAge) / 1000),
+    maxAge:
+      spec.maxAge === undefined ? undefined : Math.max(1, Math.round(parseGoDuration(spec.maxAge) / 1000)),
     allowCredentials: spec.allowCredentials,
   });
   return [{ type: "CORS", cors }];
@@ -211,22 +212,25 @@ export function backendOf({ host, subset, port }: Destination, namespace: string
   });
 }
 
+/** A delay of nothing is none. */
 function faultsOf({ fault }: VirtualRule): readonly object[] | undefined {
   if (fault === undefined) return undefined;
   const { delay, abort } = fault;
+  const fixed = toDuration(delay?.fixedDelay ?? "0s");
+  const status =
+    abort?.grpcStatus === undefined ? { httpStatus: abort?.httpStatus } : { grpcStatus: abort.grpcStatus };
   const faults = present({
-    delay:
-      delay === undefined
-        ? undefined
-        : { fixed: toDuration(delay.fixedDelay), percentage: delay.percentage?.value ?? delay.percent ?? 0 },
-    abort:
-      abort === undefined
-        ? undefined
-        : present({
-            httpStatus: abort.httpStatus,
-            grpcStatus: abort.grpcStatus,
-            percentage: abort.percentage?.value ?? abort.percent ?? 0,
-          }),
+    delay: fixed === "0s" ? undefined : { fixed, percentage: percentOf(delay) },
+    abort: abort === undefined ? undefined : present({ ...status, percentage: percentOf(abort) }),
   });
   return Object.keys(faults).length === 0 ? undefined : [faults];
+}
+
+/** Without a percentage nothing is injected (Istio). */
+function percentOf(
+  share:
+    | { readonly percentage?: { readonly value: number } | undefined; readonly percent?: number | undefined }
+    | undefined,
+): number {
+  return share?.percentage?.value ?? share?.percent ?? 0;
 }

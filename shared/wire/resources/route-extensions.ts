@@ -57,7 +57,8 @@ export const from = z
 /** A part of a service, as its TrafficPolicy names it. */
 export const subset = label;
 
-const percentage = z.number().min(0).max(100);
+/** A share of requests. */
+export const percentage = z.number().min(0).max(100);
 
 /** The names of gRPC's statuses, each at its number. */
 export const GRPC_STATUSES = [
@@ -95,22 +96,24 @@ export function readGrpcStatus(text: string): number | null {
   return status >= 1 && status < known.length ? status : null;
 }
 
+/** An answer instead of the service's, by HTTP status or, for calls that speak gRPC, by its status. */
+export const abort = z
+  .strictObject({
+    httpStatus: z.int().min(200).max(599).optional(),
+    grpcStatus: grpcStatus.optional(),
+    percentage,
+  })
+  .refine(({ httpStatus, grpcStatus }) => (httpStatus === undefined) !== (grpcStatus === undefined), {
+    error: "takes one of httpStatus and grpcStatus",
+  });
+
 /** What goes wrong on purpose with a rule's requests, for as long as the route says so. */
 export const faults = z
   .array(
     z
       .strictObject({
         delay: z.strictObject({ fixed: duration, percentage }).optional(),
-        abort: z
-          .strictObject({
-            httpStatus: z.int().min(200).max(599).optional(),
-            grpcStatus: grpcStatus.optional(),
-            percentage,
-          })
-          .refine(({ httpStatus, grpcStatus }) => (httpStatus === undefined) !== (grpcStatus === undefined), {
-            error: "takes one of httpStatus and grpcStatus",
-          })
-          .optional(),
+        abort: abort.optional(),
       })
       .refine(({ delay, abort }) => delay !== undefined || abort !== undefined, {
         error: "takes delay, abort or both",

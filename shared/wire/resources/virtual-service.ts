@@ -17,6 +17,7 @@ import {
   parameterMatches,
   stringMatch,
 } from "./istio-fields.ts";
+import { readGrpcStatus } from "./route-extensions.ts";
 
 const gateway = z
   .string()
@@ -84,7 +85,14 @@ const abort = z
   .strictObject({
     httpStatus: z.int().min(200).max(599).optional(),
     /** The name or the number. */
-    grpcStatus: z.union([z.string(), z.int()]).transform(String).optional(),
+    grpcStatus: z
+      .union([z.string(), z.int()])
+      .transform(String)
+      .refine(
+        (text) => readGrpcStatus(text) !== null,
+        "must be 1 to 16, or the name of a failure such as UNAVAILABLE",
+      )
+      .optional(),
     http2Error: notYet("http2Error"),
     percentage: percentage.optional(),
     percent: z.int().min(0).max(100).optional(),
