@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import * as balance from "../../shared/engine/balance.ts";
+import type { HashKey } from "../../shared/engine/hash.ts";
 import type { Endpoint } from "../../shared/engine/endpoint.ts";
 import { endpoint } from "./endpoints.ts";
 import { oneOf, seeded } from "./random.ts";
@@ -27,12 +28,20 @@ function pickTimes(count: number, pick: () => Endpoint | null): (Endpoint | null
   return Array.from({ length: count }, pick);
 }
 
-test.each([ROUND_ROBIN, LEAST_REQUEST])("$kind: nothing to pick from, and a single one", (policy) => {
-  const random = seeded(1);
-  const [only] = weighted([3]);
-  expect(balance.pick([], policy, loadAt(0), by(random))).toBe(null);
-  expect(balance.pick(weighted([3]), policy, loadAt(0), by(random))).toEqual(only);
-});
+const RANDOM: balance.LoadBalancing = { kind: "random" };
+const PEAK_EWMA: balance.LoadBalancing = { kind: "peak-ewma", decayMs: 10_000, defaultRttMs: 30 };
+const RING = { kind: "ring", key: [], minSize: 64, maxSize: 1024 } as const;
+const MAGLEV = { kind: "maglev", key: [], tableSize: 251 } as const;
+
+test.each<balance.LoadBalancing>([ROUND_ROBIN, RANDOM, LEAST_REQUEST, PEAK_EWMA, RING, MAGLEV])(
+  "$kind: nothing to pick from, and a single one",
+  (policy) => {
+    const random = seeded(1);
+    const [only] = weighted([3]);
+    expect(balance.pick([], policy, loadAt(0), by(random))).toBe(null);
+    expect(balance.pick(weighted([3]), policy, loadAt(0), by(random))).toEqual(only);
+  },
+);
 
 test("round robin of equal weights goes around", () => {
   const endpoints = weighted([2, 2, 2]);
@@ -79,6 +88,28 @@ test.each([
   for (const [index, count] of tally(endpoints, picks).entries()) {
     expect(Math.abs(count / 10_000 - (weights[index] ?? 0) / total)).toBeLessThan(0.02);
   }
+});
+
+test.each([[[1, 1, 1, 1]], [[6, 3, 1]], [[1, 100]]])("random shares by weights %o within 2 %%", (weights) => {
+  const random = seeded(7);
+  const endpoints = weighted(weights);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const picks = pickTimes(10_000, () => balance.pick(endpoints, RANDOM, loadAt(0), by(random)));
+  for (const [index, count] of tally(endpoints, picks).entries()) {
+    expect(Math.abs(count / 10_000 - (weights[index] ?? 0) / total)).toBeLessThan(0.02);
+  }
+});
+
+test.each<[balance.LoadBalancing, expected: readonly HashKey[]]>([
+  [ROUND_ROBIN, []],
+  [PEAK_EWMA, []],
+  [{ ...RING, key: [{ kind: "caller" }] }, [{ kind: "caller" }]],
+  [
+    { ...MAGLEV, key: [{ kind: "source-ip" }, { kind: "caller" }] },
+    [{ kind: "source-ip" }, { kind: "caller" }],
+  ],
+])("%o hashes by %o", (policy, expected) => {
+  expect(balance.keysOf(policy)).toEqual(expected);
 });
 
 test.each<[string, number[], [string, number][], expected: string]>([

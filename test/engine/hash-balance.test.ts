@@ -148,6 +148,25 @@ test.each([2, 10, 100])("Maglev of %d fills its table evenly", (count) => {
   expect(Math.max(...counts.values()) - Math.min(...counts.values())).toBeLessThanOrEqual(1);
 });
 
+test("a key at the place of a point belongs to that point's endpoint", () => {
+  const endpoints = equal(5);
+  const load = balance.createLoad(() => 0);
+  for (const { id } of endpoints) {
+    for (let at = 0; at < 100; at++) {
+      const choice = { random: () => 0, now: 0, hash: hash32(`${id}_${at}`) };
+      expect(balance.pick(endpoints, RING, load, choice)?.id).toBe(id);
+    }
+  }
+});
+
+test("the same endpoints under another policy are looked up in another table", () => {
+  const endpoints = equal(5);
+  const load = balance.createLoad(() => 0);
+  const fresh = owners({ policy: MAGLEV, endpoints });
+  owners({ policy: RING, endpoints, load });
+  expect(owners({ policy: MAGLEV, endpoints, load })).toEqual(fresh);
+});
+
 function pointsOf(weights: readonly number[], minSize: number, maxSize: number): number[] {
   const load = balance.createLoad(() => 0);
   owners({ policy: { ...RING, minSize, maxSize }, endpoints: weighted(...weights), load });
