@@ -83,7 +83,7 @@ test("logs its own answers always, in one shape, without paths that fill logs", 
 
   expect(kit.lines).toEqual([
     {
-      ts: "2026-11-24T12:00:00.000Z",
+      ts: "2026-11-24T12:00:00.002Z",
       req_id: expect.stringMatching(/^[0-9a-f]{32}$/),
       route: "",
       src: "unknown",
@@ -97,7 +97,7 @@ test("logs its own answers always, in one shape, without paths that fill logs", 
       snapshot_version: 2,
       tries: 0,
       hops: 0,
-      dur_ms: 0,
+      dur_ms: 2,
     },
   ]);
 });
