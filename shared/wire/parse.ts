@@ -9,6 +9,7 @@ import type { FieldProblem } from "./problem.ts";
 import { resourceKey, type Metadata } from "./resource.ts";
 import { findKind, kindsOf } from "./resources/kinds.ts";
 import { formOf } from "./resources/forms.ts";
+import { originsOf } from "./resources/endpoint-slice.ts";
 import { documentSchemas, isKnownKind, type Kind, type SpecOf } from "./resources/schemas.ts";
 import { inspectShape, isPlainObject } from "./shape.ts";
 
@@ -134,12 +135,9 @@ function complete(
   const info = findKind(kind);
   const namespace = info?.isNamespaced === false ? "" : (metadata.namespace ?? options.defaultNamespace);
   if (namespace === undefined) return refuse(where, "metadata.namespace", "is required: name the namespace");
-  if ("address" in spec && !options.allowPrivateEndpoints && reachesInside(spec.address)) {
-    return refuse(
-      where,
-      "spec.address",
-      "may not be a private, loopback or link-local address: use a public host",
-    );
+  const inside = options.allowPrivateEndpoints ? null : privateField(spec);
+  if (inside !== null) {
+    return refuse(where, inside, "may not be a private, loopback or link-local address: use a public host");
   }
   return {
     where,
@@ -155,6 +153,12 @@ function complete(
       spec,
     },
   };
+}
+
+/** The field with an address that would reach what is not the tenant's; `null` when there is none. */
+function privateField(spec: SpecOf[Kind]): string | null {
+  if ("address" in spec) return reachesInside(spec.address) ? "spec.address" : null;
+  return "addressType" in spec && originsOf(spec).some(reachesInside) ? "endpoints" : null;
 }
 
 function reachesInside(text: string): boolean {

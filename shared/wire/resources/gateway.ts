@@ -4,69 +4,57 @@
  * @module
  */
 import { z } from "zod";
-import { hostname, inert, labels, notYet, port, unique } from "./fields.ts";
-import { subdomain } from "../resource.ts";
+import { inert, notYet, port, unique } from "./fields.ts";
+import { labelSelector, listener, placeOf } from "./listener.ts";
+import { authorityRef, certificateRef } from "./references.ts";
 
-const labelSelector = z.strictObject({
-  matchLabels: labels.default({}),
-  matchExpressions: z
-    .array(
-      z
-        .strictObject({
-          key: z.string().min(1),
-          operator: z.enum(["In", "NotIn", "Exists", "DoesNotExist"]),
-          values: z.array(z.string()).default([]),
-        })
-        .refine(({ operator, values }) => operator.endsWith("In") === values.length > 0, {
-          path: ["values"],
-          error: "In and NotIn take at least one value; Exists and DoesNotExist take none",
-        }),
-    )
-    .default([]),
+/** Clients must have a certificate of one of these authorities. */
+const frontend = z.strictObject({
+  validation: z
+    .strictObject({
+      caCertificateRefs: z.array(authorityRef).min(1).max(8),
+      mode: z
+        .enum(["AllowValidOnly"], { error: "not supported yet: AllowInsecureFallback" })
+        .default("AllowValidOnly"),
+    })
+    .optional(),
 });
 
-const allowedRoutes = z.strictObject({
+const gatewayTls = z.strictObject({
+  /** The gateway's own certificate towards backends. */
+  backend: z.strictObject({ clientCertificateRef: certificateRef.optional() }).optional(),
+  frontend: z
+    .strictObject({
+      default: frontend,
+      perPort: z
+        .array(z.strictObject({ port, tls: frontend }))
+        .max(64)
+        .default([])
+        .superRefine(unique((one) => String(one.port), ["port"])),
+    })
+    .optional(),
+});
+
+/** Which ListenerSets may add listeners. */
+const allowedListeners = z.strictObject({
   namespaces: z
     .strictObject({
-      from: z.enum(["All", "Same", "Selector", "None"]).default("Same"),
+      from: z.enum(["All", "Same", "Selector", "None"]).default("None"),
       selector: labelSelector.optional(),
     })
     .refine(({ from, selector }) => (from === "Selector") === (selector !== undefined), {
       path: ["selector"],
       error: "goes with from: Selector, and only with it",
     })
-    .default({ from: "Same" }),
-  /** Empty: whatever the protocol carries. */
-  kinds: z
-    .array(z.strictObject({ group: z.string().default("gateway.networking.k8s.io"), kind: z.string() }))
-    .max(8)
-    .default([]),
+    .default({ from: "None" }),
 });
 
-/** The platform ends TLS and owns the certificates, so that references to them are accepted and not followed. */
-const listenerTls = z.strictObject({
-  mode: z
-    .enum(["Terminate"], { error: "not supported yet: modes other than Terminate" })
-    .default("Terminate"),
-  certificateRefs: inert,
-  options: inert,
-  frontendValidation: notYet("client certificates at a listener"),
+/** Refers to what only this mesh could know, and knows none of. Told by status. */
+const parametersRef = z.strictObject({
+  group: z.string().max(253),
+  kind: z.string().min(1).max(63),
+  name: z.string().min(1).max(253),
 });
-
-const listener = z
-  .strictObject({
-    name: subdomain,
-    /** Absent: every host. */
-    hostname: hostname.optional(),
-    port,
-    protocol: z.enum(["HTTP", "HTTPS"], { error: "must be HTTP or HTTPS; others are not supported yet" }),
-    tls: listenerTls.optional(),
-    allowedRoutes: allowedRoutes.default({ namespaces: { from: "Same" }, kinds: [] }),
-  })
-  .refine(({ protocol, tls }) => protocol === "HTTPS" || tls === undefined, {
-    path: ["tls"],
-    error: "goes with protocol: HTTPS only",
-  });
 
 /** Limits are Gateway API's: 64 listeners, each with a name and a place of its own. */
 export const gatewaySpec = z.strictObject({
@@ -77,13 +65,24 @@ export const gatewaySpec = z.strictObject({
     .min(1)
     .max(64)
     .superRefine(unique(({ name }) => name, ["name"]))
-    .superRefine(unique(({ port, protocol, hostname }) => `${port} ${protocol} ${hostname ?? "*"}`)),
-  addresses: inert,
-  infrastructure: inert,
-  tls: notYet("certificates of the gateway itself"),
-  allowedListeners: notYet("ListenerSet"),
+    .superRefine(unique(placeOf)),
+  addresses: z
+    .array(
+      z.strictObject({
+        type: z.string().min(1).max(253).default("IPAddress"),
+        value: z.string().max(253).default(""),
+      }),
+    )
+    .max(16)
+    .default([]),
+  infrastructure: z
+    .strictObject({ labels: inert, annotations: inert, parametersRef: parametersRef.optional() })
+    .optional(),
+  tls: gatewayTls.optional(),
+  allowedListeners: allowedListeners.default({ namespaces: { from: "None" } }),
+  defaultScope: notYet("routes name their Gateway in parentRefs"),
 });
 
 export type GatewaySpec = z.output<typeof gatewaySpec>;
 export type GatewayListener = GatewaySpec["listeners"][number];
-export type LabelSelector = z.output<typeof labelSelector>;
+export type { LabelSelector } from "./listener.ts";

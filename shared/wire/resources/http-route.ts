@@ -1,7 +1,7 @@
 /**
  * Gateway API's HTTPRoute: at a Gateway for calls from outside, at a Service
  * (GAMMA) for calls inside the mesh. Numbers are the specification's limits.
- * Fields that are marked as ours say what Istio and Consul can say besides.
+ * `route-extensions.ts` has what is ours.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { parseDuration } from "../duration.ts";
 import { canonicalPath, canonicalPathMatch, UNREACHABLE } from "../path-match.ts";
 import { parsePattern } from "../pattern.ts";
 import { subdomain } from "../resource.ts";
-import { fault } from "./fault.ts";
 import { duration, unique } from "./fields.ts";
 import { ruleFilters } from "./http-filter.ts";
-import { callers, headerMatches, queryMatches } from "./match-fields.ts";
+import { headerMatches, queryMatches } from "./match-fields.ts";
+import { faults, from, order, respond, retryExtras } from "./route-extensions.ts";
 import { backendRef, hostnames, parentRefs, useDefaultGateways } from "./route-fields.ts";
 import { sessionPersistence } from "./session-persistence.ts";
 
@@ -23,7 +23,7 @@ const pathMatch = z
     type: z.enum(["Exact", "PathPrefix", "RegularExpression", "TextPrefix"]).default("PathPrefix"),
     value: z.string().max(1024).default("/"),
     /** Ours: upper and lower case are the same. */
-    ignoreCase: z.boolean().default(false),
+    ignoreCase: z.boolean().optional(),
   })
   .superRefine(({ type, value }, context) => {
     const message = faultOfPath(type, value);
@@ -43,10 +43,9 @@ function faultOfPath(type: string, value: string): string | null {
 }
 
 const EVERYTHING = {
-  path: { type: "PathPrefix" as const, value: "/", ignoreCase: false },
+  path: { type: "PathPrefix" as const, value: "/" },
   headers: [],
   queryParams: [],
-  from: [],
 };
 
 const match = z.strictObject({
@@ -54,7 +53,8 @@ const match = z.strictObject({
   headers: headerMatches,
   queryParams: queryMatches,
   method: z.enum(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]).optional(),
-  from: callers,
+  /** Ours: who calls. */
+  from: from.optional(),
 });
 
 const timeouts = z
@@ -76,33 +76,7 @@ const retry = z.strictObject({
   attempts: z.int().min(0).max(10).optional(),
   /** The least wait before another try. */
   backoff: duration.optional(),
-  /** Ours: what is retried besides `codes`; broken connections and time-outs unless given. */
-  on: z
-    .array(
-      z.enum([
-        "connect-failure",
-        "reset",
-        "timeout",
-        "gateway-error",
-        "5xx",
-        "retriable-4xx",
-        "rate-limited",
-        "cancelled",
-        "deadline-exceeded",
-        "internal",
-        "resource-exhausted",
-        "unavailable",
-      ]),
-    )
-    .optional(),
-  /** Ours: retries methods that are not idempotent, too. */
-  anyMethod: z.boolean().default(false),
-});
-
-/** Ours (Istio's directResponse): the mesh answers itself. */
-const respond = z.strictObject({
-  status: z.int().min(200).max(599),
-  body: z.string().max(4096).default(""),
+  ...retryExtras,
 });
 
 const rule = z
@@ -115,8 +89,7 @@ const rule = z
     retry: retry.optional(),
     sessionPersistence: sessionPersistence.optional(),
     respond: respond.optional(),
-    /** Ours (Istio's fault). They do not end by themselves, unlike a FaultPolicy's. */
-    faults: z.array(fault).max(16).default([]),
+    faults: faults.optional(),
   })
   .superRefine(checkAnswers)
   .superRefine(checkPrefixes);
@@ -165,11 +138,7 @@ function checkPrefixes({ matches, filters, backendRefs }: RuleLike, context: z.c
 const httpRoute = z.strictObject({
   parentRefs,
   hostnames,
-  /**
-   * Ours: `Listed` tries rules in the order in which they stand (Istio,
-   * Consul), after the route's place among others; `Specific` is Gateway API's order.
-   */
-  order: z.enum(["Specific", "Listed"]).default("Specific"),
+  order: order.optional(),
   rules: z
     .array(rule)
     .min(1)
@@ -178,14 +147,14 @@ const httpRoute = z.strictObject({
     .refine((rules) => rules.reduce((total, { matches }) => total + matches.length, 0) <= 128, {
       error: "at most 128 matches in one route",
     })
-    .default([{ matches: [EVERYTHING], filters: [], backendRefs: [], faults: [] }]),
+    .default([{ matches: [EVERYTHING], filters: [], backendRefs: [] }]),
   useDefaultGateways,
 });
 
 /** A route without matches is for every path; without hostnames, for every host of its listeners. */
 export const httpRouteSpec = httpRoute.superRefine((spec, context) => {
   // Istio and Consul name a Service without a port where it has one only.
-  if (spec.order === "Specific") checkPorts(spec, context);
+  if (spec.order === undefined) checkPorts(spec, context);
 });
 
 interface Reference {

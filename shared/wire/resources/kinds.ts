@@ -18,6 +18,7 @@ export interface KindInfo {
 }
 
 const ISTIO = ["security.istio.io/v1", "security.istio.io/v1beta1", "selvedge.dev/v1"];
+const GATEWAY_GROUP = "gateway.networking.k8s.io";
 const GATEWAY = ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"];
 const OURS = ["selvedge.dev/v1"];
 const ISTIO_NETWORKING = [
@@ -33,11 +34,30 @@ const KINDS: readonly KindInfo[] = [
   define("ServiceAccount", ["v1"], ["serviceaccounts", "sa"]),
   define("Endpoint", OURS, ["endpoints", "ep"]),
   define("Gateway", GATEWAY, ["gateways", "gtw"]),
+  define("GatewayClass", GATEWAY, ["gatewayclasses", "gc"], false),
+  define("ListenerSet", GATEWAY, ["listenersets", "lset"]),
   define("HTTPRoute", GATEWAY, ["httproutes"]),
+  define("GRPCRoute", [...GATEWAY, `${GATEWAY_GROUP}/v1alpha2`], ["grpcroutes"]),
+  define(
+    "TLSRoute",
+    [`${GATEWAY_GROUP}/v1`, `${GATEWAY_GROUP}/v1alpha3`, `${GATEWAY_GROUP}/v1alpha2`],
+    ["tlsroutes"],
+  ),
+  define("TCPRoute", [`${GATEWAY_GROUP}/v1alpha2`, `${GATEWAY_GROUP}/v1`], ["tcproutes"]),
+  define("ReferenceGrant", GATEWAY, ["referencegrants", "refgrant"]),
+  define(
+    "BackendTLSPolicy",
+    [`${GATEWAY_GROUP}/v1`, `${GATEWAY_GROUP}/v1alpha3`],
+    ["backendtlspolicies", "btlspolicy"],
+  ),
+  define("EndpointSlice", ["discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"], ["endpointslices"]),
+  define("Secret", ["v1"], ["secrets"]),
+  define("ConfigMap", ["v1"], ["configmaps", "cm"]),
   define("AuthorizationPolicy", ISTIO, ["authorizationpolicies", "ap"]),
   define("PeerAuthentication", ISTIO, ["peerauthentications", "pa"]),
   define("TrafficPolicy", OURS, ["trafficpolicies", "tp"]),
   define("RateLimitPolicy", OURS, ["ratelimitpolicies", "rlp"]),
+  define("FaultPolicy", OURS, ["faultpolicies", "fp"]),
   // Kept as they came; what they become is compiled.
   define("VirtualService", ISTIO_NETWORKING, ["virtualservices", "vs"]),
   define("DestinationRule", ISTIO_NETWORKING, ["destinationrules", "dr"]),

@@ -18,15 +18,23 @@ import {
   type ServiceRouterSpec,
   type ServiceSplitterSpec,
 } from "./consul.ts";
+import { backendTlsPolicySpec, type BackendTlsPolicySpec } from "./backend-tls-policy.ts";
 import { endpointSpec, type EndpointSpec } from "./endpoint.ts";
+import { endpointSliceFields, endpointSliceSpec, type EndpointSliceSpec } from "./endpoint-slice.ts";
+import { faultPolicySpec, type FaultPolicySpec } from "./fault-policy.ts";
 import { annotations, inert, labels, notYet, refused, serviceName } from "./fields.ts";
 import { gatewaySpec, type GatewaySpec } from "./gateway.ts";
+import { gatewayClassSpec, type GatewayClassSpec } from "./gateway-class.ts";
+import { grpcRouteSpec, type GrpcRouteSpec } from "./grpc-route.ts";
 import { destinationRuleSpec, type DestinationRuleSpec } from "./destination-rule.ts";
 import { httpRouteSpec, type HttpRouteSpec } from "./http-route.ts";
 import { istioGatewaySpec, type IstioGatewaySpec } from "./istio-gateway.ts";
 import { findKind } from "./kinds.ts";
+import { listenerSetSpec, type ListenerSetSpec } from "./listener-set.ts";
 import { peerAuthenticationSpec, type PeerAuthenticationSpec } from "./peer-authentication.ts";
 import { rateLimitPolicySpec, type RateLimitPolicySpec } from "./rate-limit-policy.ts";
+import { referenceGrantSpec, type ReferenceGrantSpec } from "./references.ts";
+import { configMapFields, inspectValues, secretFields, type HeldValues } from "./secret.ts";
 import {
   serviceEntrySpec,
   workloadEntrySpec,
@@ -40,6 +48,7 @@ import {
   type NamespaceSpec,
   type ServiceSpec,
 } from "./service.ts";
+import { tcpRouteSpec, tlsRouteSpec, type TcpRouteSpec, type TlsRouteSpec } from "./stream-route.ts";
 import { trafficPolicySpec, type TrafficPolicySpec } from "./traffic-policy.ts";
 import { virtualServiceSpec, type VirtualServiceSpec } from "./virtual-service.ts";
 
@@ -50,11 +59,22 @@ export interface SpecOf {
   readonly ServiceAccount: object;
   readonly Endpoint: EndpointSpec;
   readonly Gateway: GatewaySpec;
+  readonly GatewayClass: GatewayClassSpec;
+  readonly ListenerSet: ListenerSetSpec;
   readonly HTTPRoute: HttpRouteSpec;
+  readonly GRPCRoute: GrpcRouteSpec;
+  readonly TLSRoute: TlsRouteSpec;
+  readonly TCPRoute: TcpRouteSpec;
+  readonly ReferenceGrant: ReferenceGrantSpec;
+  readonly BackendTLSPolicy: BackendTlsPolicySpec;
+  readonly EndpointSlice: EndpointSliceSpec;
+  readonly Secret: HeldValues;
+  readonly ConfigMap: HeldValues;
   readonly AuthorizationPolicy: AuthorizationPolicySpec;
   readonly PeerAuthentication: PeerAuthenticationSpec;
   readonly TrafficPolicy: TrafficPolicySpec;
   readonly RateLimitPolicy: RateLimitPolicySpec;
+  readonly FaultPolicy: FaultPolicySpec;
   readonly VirtualService: VirtualServiceSpec;
   readonly DestinationRule: DestinationRuleSpec;
   readonly ServiceEntry: ServiceEntrySpec;
@@ -117,6 +137,36 @@ const serviceAccountDocument = documentOf("ServiceAccount", subdomain, serviceAc
   },
 );
 
+/** Kubernetes' EndpointSlice has its fields beside `metadata`; kept and printed under `spec`, it applies as well. */
+const endpointSliceDocument = documentOf("EndpointSlice", subdomain, inert)
+  .extend(endpointSliceFields)
+  .superRefine(({ spec, addressType }, context) => {
+    if (spec !== undefined || addressType !== undefined) return;
+    context.addIssue({
+      code: "custom",
+      path: ["addressType"],
+      message: "is required: write IPv4, IPv6 or FQDN",
+    });
+  })
+  .transform(({ spec, addressType = "IPv4", endpoints, ports, ...rest }) => ({
+    ...rest,
+    spec: spec ?? endpointSliceSpec.parse({ addressType, endpoints, ports }),
+  }));
+
+const secretDocument = documentOf("Secret", subdomain, inert)
+  .extend(secretFields)
+  .transform(({ spec, data, stringData, ...rest }) => ({
+    ...rest,
+    spec: inspectValues({ plain: stringData, encoded: data }, spec),
+  }));
+
+const configMapDocument = documentOf("ConfigMap", subdomain, inert)
+  .extend(configMapFields)
+  .transform(({ spec, data, binaryData, ...rest }) => ({
+    ...rest,
+    spec: inspectValues({ plain: data, encoded: binaryData }, spec),
+  }));
+
 /** Kind → schema of its documents. Strict: an unknown field is an error. */
 export const documentSchemas = {
   Namespace: documentOf("Namespace", label, namespaceSpec.default({})),
@@ -124,7 +174,17 @@ export const documentSchemas = {
   ServiceAccount: serviceAccountDocument,
   Endpoint: documentOf("Endpoint", subdomain, endpointSpec),
   Gateway: documentOf("Gateway", subdomain, gatewaySpec),
+  GatewayClass: documentOf("GatewayClass", subdomain, gatewayClassSpec),
+  ListenerSet: documentOf("ListenerSet", subdomain, listenerSetSpec),
   HTTPRoute: documentOf("HTTPRoute", subdomain, httpRouteSpec),
+  GRPCRoute: documentOf("GRPCRoute", subdomain, grpcRouteSpec),
+  TLSRoute: documentOf("TLSRoute", subdomain, tlsRouteSpec),
+  TCPRoute: documentOf("TCPRoute", subdomain, tcpRouteSpec),
+  ReferenceGrant: documentOf("ReferenceGrant", subdomain, referenceGrantSpec),
+  BackendTLSPolicy: documentOf("BackendTLSPolicy", subdomain, backendTlsPolicySpec),
+  EndpointSlice: endpointSliceDocument,
+  Secret: secretDocument,
+  ConfigMap: configMapDocument,
   AuthorizationPolicy: documentOf(
     "AuthorizationPolicy",
     subdomain,
@@ -137,6 +197,7 @@ export const documentSchemas = {
   ),
   TrafficPolicy: documentOf("TrafficPolicy", subdomain, trafficPolicySpec),
   RateLimitPolicy: documentOf("RateLimitPolicy", subdomain, rateLimitPolicySpec),
+  FaultPolicy: documentOf("FaultPolicy", subdomain, faultPolicySpec),
   VirtualService: documentOf("VirtualService", subdomain, virtualServiceSpec),
   DestinationRule: documentOf("DestinationRule", subdomain, destinationRuleSpec),
   ServiceEntry: documentOf("ServiceEntry", subdomain, serviceEntrySpec),

@@ -80,7 +80,10 @@ describe("Gateway", () => {
       gateway("{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTP}"),
       ["spec.listeners[1]: repeats"],
     ],
-    [gateway("{name: a, port: 80, protocol: TCP}"), ["spec.listeners[0].protocol: must be HTTP or HTTPS"]],
+    [
+      gateway("{name: a, port: 80, protocol: 'T C P'}"),
+      ["spec.listeners[0].protocol: must be HTTP, HTTPS, TLS, TCP or"],
+    ],
     [
       gateway("{name: a, port: 80, protocol: HTTP, hostname: '10.0.0.1'}"),
       ["spec.listeners[0].hostname: must be a name"],
@@ -95,11 +98,11 @@ describe("Gateway", () => {
     ],
     [
       gateway("{name: a, port: 443, protocol: HTTPS, tls: {mode: Passthrough}}"),
-      ["spec.listeners[0].tls.mode: not supported yet"],
+      ["spec.listeners[0].tls.mode: must be Terminate for protocol: HTTPS"],
     ],
     [
       gateway("{name: a, port: 443, protocol: HTTPS, tls: {frontendValidation: {}}}"),
-      ["spec.listeners[0].tls.frontendValidation: not supported yet"],
+      ["spec.listeners[0].tls.frontendValidation: unknown field"],
     ],
     [
       gateway("{name: a, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector}}}"),
@@ -126,23 +129,22 @@ describe("HTTPRoute", () => {
     ["{hostnames: [A.test]}", ["spec.hostnames[0]: write a name in lower case"]],
     ["{hostnames: ['1.2.3.4']}", ["spec.hostnames[0]: must be a name"]],
     ["{parentRefs: [{name: a, kind: Service}]}", ['spec.parentRefs[0].group: must be "" for a Service']],
-    [
-      "{parentRefs: [{name: a, kind: Service, group: '', sectionName: b}]}",
-      ["spec.parentRefs[0].sectionName: not supported yet"],
-    ],
-    ["{parentRefs: [{name: a, kind: ListenerSet}]}", ["spec.parentRefs[0].kind: must be Gateway or Service"]],
+    ["{parentRefs: [{name: a, kind: Mesh}]}", ["spec.parentRefs[0].kind: must be Gateway, ListenerSet or"]],
+    ["{parentRefs: [{name: a, kind: ListenerSet, group: ''}]}", ["spec.parentRefs[0].group: must be"]],
     ["{parentRefs: [{name: a}, {name: a}]}", ["spec.parentRefs[1]: repeats"]],
     [
-      rule("matches: [{path: {type: RegularExpression, value: /a}}]"),
-      [
-        "spec.rules[0].matches[0].path.type: must be Exact or PathPrefix; RegularExpression is not supported yet",
-      ],
+      rule("matches: [{path: {type: RegularExpression, value: '/(?=a)'}}]"),
+      ["spec.rules[0].matches[0].path.value: is no RE2 expression: invalid or unsupported Perl syntax"],
     ],
     [rule("matches: [{path: {value: a}}]"), ["spec.rules[0].matches[0].path.value: is no path"]],
     [rule("matches: [{path: {value: /a/../b}}]"), ["spec.rules[0].matches[0].path.value: is no path"]],
     [
-      rule("matches: [{headers: [{type: RegularExpression, name: a, value: b}]}]"),
-      ["headers[0].type: not supported yet"],
+      rule("matches: [{headers: [{type: RegularExpression, name: a, value: '['}]}]"),
+      ["headers[0].value: is no RE2 expression: missing closing ]"],
+    ],
+    [
+      rule("matches: [{queryParams: [{type: RegularExpression, name: a, value: '(a)\\1'}]}]"),
+      ["queryParams[0].value: is no RE2 expression: invalid escape sequence"],
     ],
     [rule("matches: [{headers: [{name: 'a b', value: b}]}]"), ["headers[0].name: a header name"]],
     [rule("matches: [{headers: [{name: a, value: b}, {name: A, value: c}]}]"), ["headers[1].name: repeats"]],
@@ -158,19 +160,37 @@ describe("HTTPRoute", () => {
     ],
     [rule("backendRefs: [{name: a, port: 80, weight: -1}]"), ["backendRefs[0].weight: must be at least 0"]],
     [
-      rule("backendRefs: [{name: a, port: 80, filters: [{type: URLRewrite, urlRewrite: {}}]}]"),
+      rule("backendRefs: [{name: a, port: 80, filters: [{type: ExtensionRef}]}]"),
       ["backendRefs[0].filters[0].type: not supported yet"],
     ],
     [rule("timeouts: {request: 1s, backendRequest: 2s}"), ["timeouts.backendRequest: may not be longer"]],
     [rule("timeouts: {request: 1.5s}"), ["timeouts.request: write a duration"]],
     [rule("retry: {attempts: 11}"), ["retry.attempts: must be at most 10"]],
     [rule("retry: {codes: [200]}"), ["retry.codes[0]: must be at least 400"]],
-    [rule("sessionPersistence: {}"), ["sessionPersistence: not supported yet"]],
+    [rule("sessionPersistence: {idleTimeout: 1s}"), ["sessionPersistence.idleTimeout: the mesh stores no"]],
+    [filter("type: RequestMirror, requestMirror: {}"), ["requestMirror.backendRef: is required"]],
     [
-      filter("type: RequestMirror, requestMirror: {}"),
-      ["filters[0].type: not supported yet", "filters[0].requestMirror: not supported yet"],
+      filter("type: RequestMirror, requestMirror: {backendRef: {name: a}}"),
+      ["filters[0].requestMirror.backendRef.port: is required for a Service"],
     ],
-    [filter("type: CORS"), ["filters[0].type: not supported yet"]],
+    [
+      filter(
+        "type: RequestMirror, requestMirror: {backendRef: {name: a, port: 80}, percent: 1, fraction: {numerator: 1}}",
+      ),
+      ["filters[0].requestMirror.fraction: give percent or fraction, not both"],
+    ],
+    [
+      filter(
+        "type: RequestMirror, requestMirror: {backendRef: {name: a, port: 80}, fraction: {numerator: 3, denominator: 2}}",
+      ),
+      ["filters[0].requestMirror.fraction.numerator: may not be more than denominator"],
+    ],
+    [filter("type: CORS"), ["filters[0].cors: goes with type: CORS"]],
+    [
+      filter("type: CORS, cors: {allowOrigins: [example.test]}"),
+      ["cors.allowOrigins[0]: write * or scheme://"],
+    ],
+    [filter("type: CORS, cors: {allowMethods: ['*', GET]}"), ["cors.allowMethods: '*' stands alone"]],
     [filter("type: RequestHeaderModifier"), ["filters[0].requestHeaderModifier: goes with"]],
     [
       filter("type: URLRewrite, urlRewrite: {}, requestRedirect: {}"),
