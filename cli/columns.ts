@@ -56,6 +56,7 @@ const OF_KIND: Readonly<Record<string, readonly Column[]>> = {
   PeerAuthentication: [{ title: "MODE", cell: ({ spec }) => join(at(spec, "mtls", "mode")) }],
   TrafficPolicy: [TARGETS],
   RateLimitPolicy: [TARGETS],
+  FaultPolicy: [TARGETS],
 };
 
 /** Every value at a path; `*` goes into all items of an array. A path that is not there has none. */

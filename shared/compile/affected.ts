@@ -41,6 +41,13 @@ export function affected(world: World, resource: Resource | ResourceRef): Readon
       return new Set(scopeUnits(world, namespace, space.peers.get(name)?.scope));
     case "RateLimitPolicy":
       return new Set(scopeUnits(world, namespace, space.limits.get(name)?.scope));
+    case "FaultPolicy": {
+      const policy = space.faults.get(name);
+      const routes = [...(policy?.routes ?? [])].flatMap((route) =>
+        routeUnits(world, `${namespace}/${route}`),
+      );
+      return new Set([...scopeUnits(world, namespace, policy?.scope), ...routes]);
+    }
     case "TrafficPolicy":
       return new Set(trafficUnits(world, namespace, space.traffic.get(name)));
     default:
@@ -103,7 +110,12 @@ function namingUnits(world: World, service: string): UnitKey[] {
 /** A service, and what else its endpoints are part of while some policy targets the service. */
 function serviceUnits(world: World, namespace: string, service: string): UnitKey[] {
   const space = spaceOf(world, namespace);
-  const policies = [...space.authorizations.values(), ...space.intentions.values(), ...space.limits.values()];
+  const policies = [
+    ...space.authorizations.values(),
+    ...space.intentions.values(),
+    ...space.limits.values(),
+    ...space.faults.values(),
+  ];
   const isTargeted = policies.some(({ scope }) => scope.kind === "targets" && scope.services.has(service));
   const members = isTargeted ? membersOf(space.members, service) : [];
   return [

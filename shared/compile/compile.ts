@@ -248,6 +248,7 @@ function compileInbound(world: World, subject: Subject): InboundPolicy {
   const spaces = [...new Set([SYSTEM_NAMESPACE, subject.namespace])].map((namespace) =>
     spaceOf(world, namespace),
   );
+  const faults = about(spaces.map(({ faults }) => faults)).flatMap(({ faults }) => faults);
   return {
     peer: decidePeer(about(spaces.map(({ peers }) => peers)), subject),
     authorization: pool(
@@ -255,6 +256,7 @@ function compileInbound(world: World, subject: Subject): InboundPolicy {
       about(spaces.map(({ intentions }) => intentions)),
     ),
     limits: about(spaces.map(({ limits }) => limits)).flatMap(({ limits }) => limits),
+    ...(faults.length === 0 ? {} : { faults }),
   };
 }
 

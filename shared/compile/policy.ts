@@ -104,7 +104,8 @@ function scopeOfLabels(labels: Labels | undefined): Scope {
   return { kind: "labels", labels: labels ?? {} };
 }
 
-function scopeOfTargets(targets: readonly { readonly kind: string; readonly name: string }[]): Scope {
+/** A scope of targets by their kinds. */
+export function scopeOfTargets(targets: readonly { readonly kind: string; readonly name: string }[]): Scope {
   const named = (wanted: string) =>
     new Set(targets.filter(({ kind }) => kind === wanted).map(({ name }) => name));
   return { kind: "targets", services: named("Service"), gateways: named("Gateway") };

@@ -14,6 +14,7 @@ import {
   isCatchAll,
   isListed,
 } from "./extensions.ts";
+import { faultsAt } from "./faults.ts";
 import { compileFilters } from "./filters.ts";
 import { compareText } from "./multimap.ts";
 import { retryOf, stickyOf, timeoutsOf } from "./traffic.ts";
@@ -132,6 +133,7 @@ function compileAction(world: World, { route, rule, index }: RuleOf, origin: Ori
   const retry = retryOf(rule);
   const name = `${route.metadata.namespace}/${route.metadata.name}`;
   const sticky = stickyOf(world, name);
+  const faults = [...compileFaults(rule.faults ?? [], name), ...faultsAt(world, name)];
   return {
     route: name,
     rule: rule.name ?? String(index),
@@ -141,7 +143,7 @@ function compileAction(world: World, { route, rule, index }: RuleOf, origin: Ori
     ...(sticky === undefined ? {} : { sticky }),
     ...(timeouts === undefined ? {} : { timeouts }),
     ...(retry === undefined ? {} : { retry }),
-    ...(rule.faults === undefined ? {} : { faults: compileFaults(rule.faults, name) }),
+    ...(faults.length === 0 ? {} : { faults }),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Resource } from "../wire/resource.ts";
 import type { GatewaySpec } from "../wire/resources/gateway.ts";
 import type { HttpRouteSpec } from "../wire/resources/http-route.ts";
 import type { ServiceSpec } from "../wire/resources/service.ts";
+import type { FaultPolicy } from "./faults.ts";
 import type { Labels } from "./labels.ts";
 import { createMembers, type Member, type Members } from "./members.ts";
 import type { MultiMap } from "./multimap.ts";
@@ -65,6 +66,7 @@ export interface Space {
   readonly intentions: Map<string, IntentionPolicy>;
   readonly peers: Map<string, PeerPolicy>;
   readonly limits: Map<string, LimitPolicy>;
+  readonly faults: Map<string, FaultPolicy>;
   readonly traffic: Map<string, TrafficRule>;
   readonly declared: Map<string, Member>;
   /** By the service with which they registered. */
@@ -116,6 +118,7 @@ function createSpace(): Space {
     intentions: new Map(),
     peers: new Map(),
     limits: new Map(),
+    faults: new Map(),
     traffic: new Map(),
     declared: new Map(),
     registered: new Map(),

@@ -6,6 +6,7 @@
 import type { ResourceRef } from "../wire/resource.ts";
 import type { ParentRef } from "../wire/resources/http-route.ts";
 import { refuses } from "./attach.ts";
+import type { FaultPolicy } from "./faults.ts";
 import { hasLabels } from "./labels.ts";
 import { derivedFrom } from "./chain.ts";
 import { membersOf, membersWith, servicesWith } from "./members.ts";
@@ -57,6 +58,8 @@ function inspectOwn(
       return inspectPeer(world, space.peers.get(name));
     case "RateLimitPolicy":
       return inspectPolicy(world, space.limits.get(name));
+    case "FaultPolicy":
+      return inspectFaults(space, space.faults.get(name));
     case "TrafficPolicy":
       return inspectTraffic(space, name);
     default:
@@ -164,6 +167,15 @@ function inspectPeer(world: World, policy: Policy | undefined): string[] {
   return inspectPolicy(world, policy);
 }
 
+function inspectFaults({ services, routes }: Space, policy: FaultPolicy | undefined): string[] {
+  if (policy?.scope.kind !== "targets") return [];
+  const missing = [
+    ...[...policy.scope.services].filter((name) => !services.has(name)).map((name) => `Service ${name}`),
+    ...[...policy.routes].filter((name) => !routes.has(name)).map((name) => `HTTPRoute ${name}`),
+  ];
+  return missing.map((target) => `its target ${target} does not exist`);
+}
+
 function inspectTraffic(space: Space, name: string): string[] {
   const rule = space.traffic.get(name);
   if (rule === undefined) return [];
@@ -192,7 +204,10 @@ interface Targets {
 function inspectTargets(space: Space, rule: TrafficRule, kind: string, targets: Targets): string[] {
   return [...targets.of(rule)].flatMap((target) => {
     if (!targets.has(target)) return [`its target ${kind} ${target} does not exist`];
-    const winner = oldest([...space.traffic.values()].filter((other) => targets.of(other).has(target)));
+    // One that only names subsets stands beside the one that decides.
+    if (kind === "Service" && rule.isSilent) return [];
+    const rivals = [...space.traffic.values()].filter((other) => targets.of(other).has(target));
+    const winner = kind === "Service" ? trafficAt(space, target) : oldest(rivals);
     return winner === undefined || winner.name === rule.name
       ? []
       : [`the older TrafficPolicy ${winner.name} decides for ${kind} ${target}`];

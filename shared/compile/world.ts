@@ -17,6 +17,7 @@ import type { RegisteredEndpoint } from "../wire/rpc.ts";
 import { attach, detach, routesAt } from "./attach.ts";
 import { chainKey, chainsOf, ENTRY_KINDS } from "./chain.ts";
 import { unfold, unfoldChain } from "./derive.ts";
+import { compileFaultPolicy } from "./faults.ts";
 import { addMember, addSelector, dropMember, dropSelector, servicesWith, type Member } from "./members.ts";
 import { addTo, removeFrom } from "./multimap.ts";
 import { compileAuthorization, compileIntentionPolicy, compileLimits, compilePeer } from "./policy.ts";
@@ -88,7 +89,9 @@ function putPolicy(world: World, space: Space, resource: Resource): void {
     space.intentions.set(name, compileIntentionPolicy(resource, world.trustDomain));
   } else if (isKind(resource, "PeerAuthentication")) space.peers.set(name, compilePeer(resource));
   else if (isKind(resource, "RateLimitPolicy")) space.limits.set(name, compileLimits(resource));
-  else if (isKind(resource, "TrafficPolicy")) space.traffic.set(name, compileTrafficRule(resource));
+  else if (isKind(resource, "FaultPolicy")) {
+    space.faults.set(name, compileFaultPolicy(resource, world.trustDomain));
+  } else if (isKind(resource, "TrafficPolicy")) space.traffic.set(name, compileTrafficRule(resource));
 }
 
 function putEndpoint(space: Space, { metadata, spec }: Resource<EndpointSpec>): void {
@@ -166,6 +169,7 @@ function removeOwn(
   else if (kind === "ServiceIntentions") space.intentions.delete(name);
   else if (kind === "PeerAuthentication") space.peers.delete(name);
   else if (kind === "RateLimitPolicy") space.limits.delete(name);
+  else if (kind === "FaultPolicy") space.faults.delete(name);
   else if (kind === "TrafficPolicy") space.traffic.delete(name);
 }
 

@@ -152,6 +152,19 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
       ]);
     },
   ],
+  FaultPolicy: [
+    "selvedge.dev/v1",
+    (random) => ({
+      targetRefs: [
+        oneOf<object>(random, [
+          target(random),
+          { kind: "HTTPRoute", group: GATEWAY, name: oneOf(random, NAMES) },
+        ]),
+      ],
+      expiresAfter: "1h",
+      faults: [{ abort: { httpStatus: 500 + Math.floor(random() * 9), percentage: 10 } }],
+    }),
+  ],
   RateLimitPolicy: [
     "selvedge.dev/v1",
     (random) => ({ targetRefs: [target(random)], limits: [{ requests: 1 + Math.floor(random() * 9) }] }),
