@@ -12,7 +12,7 @@ import { fail, succeed, type Outcome, type Problem } from "../shared/wire/proble
 import type { HealthApi, Lease, Registration } from "../shared/wire/rpc.ts";
 import { registryOf, type Env } from "./env.ts";
 import { HEALTH_MIGRATIONS, HealthStore, type Publication } from "./health-store.ts";
-import { heartbeatEveryMs, hold, sweep, type HeldLease } from "./lease.ts";
+import { heartbeatEveryMs, hold, renew, sweep, type HeldLease } from "./lease.ts";
 import { checkRegistration, pickRegistration } from "./registration.ts";
 import { isSameJson } from "./json.ts";
 import { migrate } from "./schema.ts";
@@ -49,7 +49,8 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
     }
     const held = this.#store.lease(registration.id);
     if (held === null && this.#store.count() >= MAX_LEASES) return fail(full(service));
-    const lease = hold(pickRegistration(registration), Date.now());
+    const picked = pickRegistration(registration);
+    const lease = held === null ? hold(picked, Date.now()) : renew(held, picked, Date.now());
     if (isTransition(held, lease)) await this.#transition(service, () => this.#store.put(lease));
     else await this.#renew(lease);
     return succeed(describe(lease));
@@ -59,7 +60,7 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
   async heartbeat(service: string, id: string): Promise<Outcome<Lease>> {
     const held = this.#store.lease(id);
     if (held === null) return this.#unknown(service, id);
-    const lease = hold(held.registration, Date.now());
+    const lease = renew(held, held.registration, Date.now());
     if (isTransition(held, lease)) await this.#transition(service, () => this.#store.put(lease));
     else await this.#renew(lease);
     return succeed(describe(lease));

@@ -14,6 +14,8 @@ export const HEALTH_MIGRATIONS: readonly string[] = [
    CREATE TABLE publication (
      service TEXT NOT NULL, sequence INTEGER NOT NULL, published INTEGER NOT NULL,
      attempts INTEGER NOT NULL, retry_at INTEGER NOT NULL)`,
+  // Leases that are older than the column began long ago.
+  "ALTER TABLE leases ADD COLUMN since INTEGER NOT NULL DEFAULT 0",
 ];
 
 /** The newest transition and whether the registry has it. */
@@ -34,6 +36,7 @@ interface LeaseRow extends Record<string, SqlStorageValue> {
   registration: string;
   expires_at: number;
   is_doubted: number;
+  since: number;
 }
 
 interface PublicationRow extends Record<string, SqlStorageValue> {
@@ -70,13 +73,14 @@ export class HealthStore {
     return this.#sql.exec<{ at: number | null }>("SELECT min(expires_at) AS at FROM leases").one().at;
   }
 
-  put({ registration, expiresAt, isDoubted }: HeldLease): void {
+  put({ registration, expiresAt, isDoubted, since }: HeldLease): void {
     this.#sql.exec(
-      "INSERT OR REPLACE INTO leases (id, registration, expires_at, is_doubted) VALUES (?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO leases (id, registration, expires_at, is_doubted, since) VALUES (?, ?, ?, ?, ?)",
       registration.id,
       JSON.stringify(registration),
       expiresAt,
       isDoubted ? 1 : 0,
+      since,
     );
   }
 
@@ -86,10 +90,10 @@ export class HealthStore {
 
   /** What the registry is told of every lease. */
   endpoints(): RegisteredEndpoint[] {
-    return this.leases().map(({ registration, isDoubted }) => {
+    return this.leases().map(({ registration, isDoubted, since }) => {
       const { id, address, labels, weight, isJoined, serviceAccount } = registration;
       const health = isDoubted ? "unhealthy" : "healthy";
-      return { id, address, labels, weight, health, isJoined, serviceAccount };
+      return { id, address, labels, weight, health, isJoined, serviceAccount, since };
     });
   }
 
@@ -119,5 +123,6 @@ function parseLease(row: LeaseRow): HeldLease {
     registration: JSON.parse(row.registration),
     expiresAt: row.expires_at,
     isDoubted: row.is_doubted === 1,
+    since: row.since,
   };
 }

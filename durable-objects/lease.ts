@@ -12,6 +12,8 @@ export interface HeldLease {
   readonly expiresAt: number;
   /** Ran out together with most others and was given a second term; a beat clears it. */
   readonly isDoubted: boolean;
+  /** When it began, in milliseconds since the epoch; beats keep it. */
+  readonly since: number;
 }
 
 /** What a sweep does. Leases that are in neither list stay as they are. */
@@ -33,9 +35,14 @@ export function heartbeatEveryMs(ttlMs: number): number {
   return Math.floor(ttlMs / BEATS_PER_TERM);
 }
 
-/** A lease from its registration, a beat or a second term on. */
-export function hold(registration: Registration, now: number, isDoubted = false): HeldLease {
-  return { registration, expiresAt: now + registration.ttlMs, isDoubted };
+/** A new lease. */
+export function hold(registration: Registration, now: number): HeldLease {
+  return { registration, expiresAt: now + registration.ttlMs, isDoubted: false, since: now };
+}
+
+/** A lease from a beat on, or from its registration anew. */
+export function renew(held: HeldLease, registration: Registration, now: number): HeldLease {
+  return { ...hold(registration, now), since: held.since };
 }
 
 /**
@@ -59,7 +66,9 @@ export function sweep(leases: readonly HeldLease[], now: number): Sweep {
   const isLapsed = (lease: HeldLease): boolean => !isOutage || lease.isDoubted;
   return {
     lapsed: due.filter(isLapsed),
-    doubted: due.filter((lease) => !isLapsed(lease)).map(({ registration }) => hold(registration, now, true)),
+    doubted: due
+      .filter((lease) => !isLapsed(lease))
+      .map((lease) => ({ ...renew(lease, lease.registration, now), isDoubted: true })),
   };
 }
 

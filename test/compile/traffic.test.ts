@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { setRegistered } from "../../shared/compile/world.ts";
 import { compileUnit } from "../../shared/compile/compile.ts";
 import {
   compileTraffic,
@@ -77,6 +78,29 @@ describe("subsets", () => {
     const since = compiledWith(spec).endpoints.flatMap((endpoint) => endpoint.since ?? []);
     expect(since).toEqual(seconds.map((second) => Date.UTC(2026, 0, 1, 0, 0, second)));
   });
+});
+
+test("a registered endpoint is as old as it was told to be", () => {
+  const policy = `{apiVersion: selvedge.dev/v1, kind: TrafficPolicy, metadata: {name: p}, spec: {
+    targetRefs: [{kind: Service, name: b}], slowStart: {window: 10s}}}`;
+  const world = worldOf(`${service("b")}\n---\n${policy}`);
+  const registered = {
+    labels: {},
+    weight: 1,
+    health: "healthy",
+    isJoined: false,
+    serviceAccount: null,
+  } as const;
+  setRegistered(world, "shop/b", [
+    { ...registered, id: "b1", address: "https://b1.example", since: 1000 },
+    { ...registered, id: "b2", address: "https://b2.example" },
+  ]);
+  const unit = compileUnit(world, "service:shop/b");
+  const ages = unit?.kind === "service" ? unit.endpoints.map(({ id, since }) => [id, since]) : [];
+  expect(ages).toEqual([
+    ["b1", 1000],
+    ["b2", undefined],
+  ]);
 });
 
 function split(name: string, route: string, key: string): string {

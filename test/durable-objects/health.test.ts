@@ -46,6 +46,16 @@ async function told(): Promise<{ sequence: number; endpoints: string[] } | null>
   });
 }
 
+/** When the registry was told that the endpoints began. */
+async function ages(): Promise<number[]> {
+  return runInDurableObject(registry(), (_, state) => {
+    const { body } = state.storage.sql
+      .exec<{ body: string }>("SELECT body FROM published WHERE topic = 'endpoints' AND service = ?", SERVICE)
+      .one();
+    return (JSON.parse(body) as { since: number }[]).map(({ since }) => since);
+  });
+}
+
 const endpoints = async () => (await told())?.endpoints;
 
 const exec = (statement: string) =>
@@ -122,6 +132,19 @@ describe("leases", () => {
     expect(second?.sequence).toBeGreaterThan(first?.sequence ?? Infinity);
   });
 
+  test("an endpoint is as old as its first registration, until its lease is gone", async () => {
+    await register("a");
+    await exec("UPDATE leases SET since = 1000");
+    await health().heartbeat(SERVICE, "a");
+    await evictDurableObject(stub());
+    await register("a", { weight: 2 });
+    expect(await ages()).toEqual([1000]);
+    await health().deregister(SERVICE, "a");
+    const before = Date.now();
+    await register("a");
+    expect((await ages())[0]).toBeGreaterThanOrEqual(before);
+  });
+
   test("deregistering takes the endpoint out at once", async () => {
     await register("a");
     await register("b");
@@ -149,7 +172,7 @@ describe("leases", () => {
 
   test("a service has at most 1,000 registered endpoints", async () => {
     await exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-      INSERT INTO leases SELECT 'x' || i, '{}', 9e15, 0 FROM n`);
+      INSERT INTO leases SELECT 'x' || i, '{}', 9e15, 0, 0 FROM n`);
     expect(await register("a")).toMatchObject({ ok: false, problem: { code: "config.conflict" } });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { heartbeatEveryMs, hold, sweep, type HeldLease } from "../../durable-objects/lease.ts";
+import { heartbeatEveryMs, hold, renew, sweep, type HeldLease } from "../../durable-objects/lease.ts";
 import type { Registration } from "../../shared/wire/rpc.ts";
 
 const TTL = 9_000;
@@ -21,11 +21,23 @@ function leases(text: string): HeldLease[] {
         registration: registration(id),
         expiresAt: NOW + Number(offset),
         isDoubted: word.endsWith("?"),
+        since: NOW - 60_000,
       };
     });
 }
 
 const ids = (list: readonly HeldLease[]): string => list.map(({ registration: { id } }) => id).join(" ");
+
+test("a lease is as old as its first registration, whatever renews it", () => {
+  const changed = { ...registration("a"), weight: 2 };
+  const held = { ...hold(registration("a"), NOW), isDoubted: true };
+  expect(renew(held, changed, NOW + 5_000)).toEqual({
+    registration: changed,
+    expiresAt: NOW + 5_000 + TTL,
+    isDoubted: false,
+    since: NOW,
+  });
+});
 
 describe("sweep", () => {
   test.each([
@@ -51,7 +63,12 @@ describe("sweep", () => {
 
   test("a doubted lease gets one whole term from now on", () => {
     const [doubted] = sweep(leases("a-5000 b-5000 c-5000"), NOW).doubted;
-    expect(doubted).toEqual({ registration: registration("a"), expiresAt: NOW + TTL, isDoubted: true });
+    expect(doubted).toEqual({
+      registration: registration("a"),
+      expiresAt: NOW + TTL,
+      isDoubted: true,
+      since: NOW - 60_000,
+    });
   });
 
   test("a service whose instances have all died is empty after two terms", () => {
@@ -79,7 +96,9 @@ describe("sweep", () => {
       held = held
         .map((lease) => byId.get(lease.registration.id) ?? lease)
         .map((lease, index) =>
-          !isDown && (now - NOW + index * 150) % everyMs === 0 ? hold(lease.registration, now) : lease,
+          !isDown && (now - NOW + index * 150) % everyMs === 0
+            ? renew(lease, lease.registration, now)
+            : lease,
         );
     }
     expect(everDoubted.size).toBe(20);
