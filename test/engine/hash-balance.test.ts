@@ -159,6 +159,34 @@ test("a key at the place of a point belongs to that point's endpoint", () => {
   }
 });
 
+/** The endpoint whose point is the next at or after the key on a ring of these alone: slow and obvious. */
+function nextOnRing(endpoints: readonly Endpoint[], points: number, hash: number): string | undefined {
+  const ring = endpoints.flatMap(({ id, weight }) =>
+    Array.from({ length: points * weight }, (_point, at) => ({ id, place: hash32(`${id}_${at}`) })),
+  );
+  const inOrder = ring.sort((a, b) => a.place - b.place);
+  return (inOrder.find(({ place }) => place >= hash) ?? inOrder[0])?.id;
+}
+
+test("a ring with endpoints that may not be used is the ring of the others", () => {
+  const random = seeded(4);
+  const policy = { ...RING, minSize: 1 };
+  for (let round = 0; round < 300; round++) {
+    // The lightest has one point, as `minSize` asks for no more.
+    const all = weighted(
+      1,
+      ...Array.from({ length: Math.floor(random() * 8) }, () => 1 + Math.floor(random() * 9)),
+    );
+    const candidates = all.filter(() => random() < 0.7);
+    const load = balance.createLoad(random);
+    for (let key = 0; key < 20; key++) {
+      const hash = Math.floor(random() * 2 ** 32);
+      const picked = balance.pick(candidates, policy, load, { random, now: 0, hash, all });
+      expect(picked?.id).toBe(nextOnRing(candidates, 1, hash));
+    }
+  }
+});
+
 test("the same endpoints under another policy are looked up in another table", () => {
   const endpoints = equal(5);
   const load = balance.createLoad(() => 0);
