@@ -20,7 +20,11 @@ export interface RequestView {
   readonly host: string;
   /** The port of `authority`, else the default port of `scheme`. */
   readonly port: number;
-  /** The canonical path: absolute, unreserved characters decoded, no dot segments, no empty segments. */
+  /**
+   * The canonical path: absolute and, at the strict level, with unreserved
+   * characters decoded and without dot or empty segments. What laxer levels
+   * leave in it is told by `PathLevel`.
+   */
   readonly path: string;
   /** Everything after the first `?`, as sent; empty when there is none. Never part of a path match. */
   readonly query: string;

@@ -66,7 +66,7 @@ function drawCaller(): Caller | null {
   return { ...workload, principal: principalOf(workload) };
 }
 
-test(`the table finds what a search one by one finds, ${RUNS} times`, () => {
+test(`the table, and an explanation, find what a search one by one finds, ${RUNS} times`, () => {
   const won = new Map<string, number>();
   for (let run = 0; run < RUNS; run += REQUESTS_PER_SET) {
     const set = setOf(severalOf(random, 0, 40, drawCondition));
@@ -80,6 +80,8 @@ test(`the table finds what a search one by one finds, ${RUNS} times`, () => {
       // Identity, which `toBe` compares too slowly for so many.
       const found = route.match(table, view, caller)?.entry ?? null;
       if (found !== entry) expect({ set, view, caller, found }).toBe(entry);
+      const explained = table.rules.find((rule) => route.obstacle(rule, view, caller) === null);
+      if ((explained?.match.entry ?? null) !== entry) expect({ set, view, caller, explained }).toBe(entry);
     }
   }
   // Each kind decides often enough for the comparison to say something of it.

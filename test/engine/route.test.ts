@@ -178,6 +178,27 @@ test.each<[obstacle: route.Part | null, condition: Condition]>([
   expect(rules.map((rule) => route.obstacle(rule, viewOf("/a"), callerFrom("shop")))).toEqual([expected]);
 });
 
+test.each<[name: string, pathOf: (n: number) => route.PathMatch]>([
+  ["whole paths", (n) => exact(`/area-${n}/items/1`)],
+  ["prefixes", (n) => prefix(`/area-${n}`)],
+  ["text prefixes", (n) => withText(`/area-${n}/`)],
+  ["whole paths in any case", (n) => anyCase(exact(`/AREA-${n}/items/1`))],
+  ["prefixes in any case", (n) => anyCase(prefix(`/AREA-${n}`))],
+  ["text prefixes in any case", (n) => anyCase(withText(`/AREA-${n}/`))],
+])("of 10,000 %s only the one that covers the request is tried", (_name, pathOf) => {
+  const conditions = Array.from({ length: 10_000 }, (_, n) => ({ path: pathOf(n), method: "POST" }));
+  const table = route.index(setOf(conditions), compilePattern);
+  let tried = 0;
+  const view = {
+    ...viewOf("/area-777/items/1"),
+    get method() {
+      tried += 1;
+      return "GET";
+    },
+  };
+  expect([route.match(table, view, null), tried]).toEqual([null, 1]);
+});
+
 test("a regular expression that is none breaks the set", () => {
   expect(() => route.index(setOf([{ path: pattern("(") }]), compilePattern)).toThrow(SyntaxError);
 });
