@@ -44,7 +44,7 @@ export function renderTable(head: readonly string[], rows: readonly (readonly st
 export function renderData(format: "json" | "yaml", value: unknown): string {
   return format === "json"
     ? `${JSON.stringify(value, null, 2)}\n`
-    : stringify(value, { lineWidth: 0, version: "1.1" });
+    : stringify(value, { lineWidth: 0, version: "1.1", aliasDuplicateObjects: false });
 }
 
 /** `httproute.gateway.networking.k8s.io/reviews`, as kubectl names what it changed. */

@@ -20,16 +20,16 @@ export type Derivation =
 
 /** What a parsed document becomes by itself; `null` when it is of one of the mesh's own kinds, or part of a chain. */
 export function derive(document: ParsedResource, allowPrivateEndpoints: boolean): Derivation | null {
-  return isForeign(document) ? parse(translate(document), originOf(document), allowPrivateEndpoints) : null;
+  return isForeign(document) ? check(translate(document), originOf(document), allowPrivateEndpoints) : null;
 }
 
 /** What Consul's config entries of a service become together. */
 export function deriveChain(entries: Entries, service: Name): Derivation {
-  return parse(translateChain(entries, service), `Consul ${service.namespace}/${service.name}`, true);
+  return check(translateChain(entries, service), `Consul ${service.namespace}/${service.name}`, true);
 }
 
-/** The limits of the mesh's own kinds hold for what is translated, too. */
-function parse(translation: Translation, origin: string, allowPrivateEndpoints: boolean): Derivation {
+/** The limits of the mesh's own kinds hold for what is translated, too. Problems name the origin. */
+export function check(translation: Translation, origin: string, allowPrivateEndpoints: boolean): Derivation {
   if ("problems" in translation) return translation;
   const parsed = parseDocuments(translation.documents, { allowPrivateEndpoints });
   if (parsed.ok) return { resources: parsed.resources, notes: translation.notes };

@@ -39,6 +39,8 @@ export interface SubsetRule {
   readonly name: string;
   readonly labels: Labels;
   readonly traffic: TrafficPolicy;
+  /** What holds for it where another policy decides for the service. */
+  over(base: TrafficPolicy): TrafficPolicy;
 }
 
 /** A TrafficPolicy in force for its targets in its namespace, each unless an older one is. Targets are by name. */
@@ -50,6 +52,8 @@ export interface TrafficRule {
   /** `gateway`, or `gateway/listener`. */
   readonly gateways: ReadonlySet<string>;
   readonly traffic: TrafficPolicy;
+  /** Names subsets and nothing else: it does not decide for a service where another policy says more. */
+  readonly isSilent: boolean;
   readonly subsets: readonly SubsetRule[];
   /** What keeps a route's calls at one backend; `null` when chance decides. */
   readonly stickyBy: HashKey | null;

@@ -21,8 +21,9 @@ import type { HttpRule } from "../wire/resources/http-route.ts";
 import type { LoadBalancerSpec } from "../wire/resources/load-balancer.ts";
 import type { SessionPersistenceSpec } from "../wire/resources/session-persistence.ts";
 import type { TrafficPolicySpec, TrafficSettings } from "../wire/resources/traffic-policy.ts";
+import { compareText } from "./multimap.ts";
 import { oldest } from "./policy.ts";
-import { spaceOf, splitName, type Space, type TrafficRule, type World } from "./state.ts";
+import { spaceOf, splitName, type Space, type SubsetRule, type TrafficRule, type World } from "./state.ts";
 
 /**
  * What holds where nothing else is said:
@@ -73,19 +74,41 @@ export function compileTrafficRule({ metadata, spec }: Resource<TrafficPolicySpe
     routes: targets("HTTPRoute"),
     gateways: targets("Gateway"),
     traffic,
+    isSilent: isSilent(spec),
     subsets: (spec.subsets ?? []).map((subset) => ({
       name: subset.name,
       labels: subset.labels,
       traffic: compileTraffic(subset, traffic),
+      over: (base) => compileTraffic(subset, base),
     })),
     stickyBy: spec.split === undefined ? null : compileKey(spec.split.stickyBy),
     pathLevel: spec.pathNormalization === undefined ? null : PATH_LEVELS[spec.pathNormalization],
   };
 }
 
-/** The TrafficPolicy that decides for a service of the namespace. */
+/** Fields that say nothing of the service itself. */
+const ASIDE = new Set(["targetRefs", "subsets", "split", "pathNormalization"]);
+
+function isSilent(spec: TrafficPolicySpec): boolean {
+  const said = Object.entries(spec).filter(([field, value]) => !ASIDE.has(field) && value !== undefined);
+  return spec.subsets !== undefined && said.length === 0;
+}
+
+/**
+ * The TrafficPolicy that decides for a service of the namespace: the oldest
+ * that does more than name subsets. Those may come from others (an Istio
+ * DestinationRule beside a policy): of one name the oldest counts.
+ */
 export function trafficAt({ traffic }: Space, service: string): TrafficRule | undefined {
-  return oldest([...traffic.values()].filter(({ services }) => services.has(service)));
+  const rules = [...traffic.values()].filter(({ services }) => services.has(service));
+  const deciding = oldest(rules.filter((rule) => !rule.isSilent)) ?? oldest(rules);
+  if (deciding === undefined || rules.length === 1) return deciding;
+  const subsets = new Map<string, SubsetRule>();
+  for (const { subsets: named } of rules.toSorted((a, b) => (oldest([a, b]) === a ? 1 : -1))) {
+    for (const subset of named)
+      subsets.set(subset.name, { ...subset, traffic: subset.over(deciding.traffic) });
+  }
+  return { ...deciding, subsets: [...subsets.values()].sort((a, b) => compareText(a.name, b.name)) };
 }
 
 /**

@@ -21,6 +21,7 @@ import {
   type TrafficRule,
   type World,
 } from "./state.ts";
+import { trafficAt } from "./traffic.ts";
 
 /** One sentence for everything about these resources that dangles; each names the resource and what to look at. */
 export function warnings(world: World, refs: readonly ResourceRef[]): string[] {
