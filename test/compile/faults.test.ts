@@ -89,6 +89,7 @@ test("a policy at a route adds its faults to those of every rule", () => {
   const world = meshWith(
     policy("late", `targetRefs: [${TO_ROUTE}], expiresAfter: 30m, ${aborting}`),
     policy("early", `targetRefs: [${TO_ROUTE}, ${TO_A}], expiresAfter: 1h, ${aborting}`),
+    policy("other", `targetRefs: [${TO_ROUTE.replace("name: r", "name: q")}], expiresAfter: 1h, ${aborting}`),
   );
   const summary = routeFaults(world).map((faults) => faults?.map((one) => [one.policy, one.expiresAt]));
   const policies = [
