@@ -185,6 +185,47 @@ test("opens a circuit, tells the mesh, lets one probe out when it is time, and c
   ]);
 });
 
+test("a circuit that only steers never shuts out the one endpoint, nor waits for leave to probe it", async () => {
+  const traffic = {
+    ...TRAFFIC,
+    circuit: { failuresToOpen: 1, openForMs: 10_000, rejects: false },
+    retry: { ...TRAFFIC.retry, retries: 0 },
+  };
+  const { kit } = setUp(service("reviews", { traffic }), [unavailable, unavailable, unavailable, ok]);
+  kit.control.claimProbe = async () => false;
+  const call = (): Promise<Response> => kit.run(carry(kit.mesh, get(), reception()));
+
+  const first = await call();
+  const whileOpen = await call();
+  await kit.advance(10_000);
+  const whileOthersProbe = await call();
+  const answered = await call();
+
+  const responses = [first, whileOpen, whileOthersProbe, answered];
+  expect(responses.map(({ status }) => status)).toEqual([503, 503, 503, 200]);
+  // All but the last are the endpoint's own answers.
+  expect(await Promise.all(responses.slice(0, 3).map((response) => response.text()))).toEqual([
+    "busy",
+    "busy",
+    "busy",
+  ]);
+});
+
+test("a circuit that steers keeps calls away while others are left", async () => {
+  const traffic = {
+    ...TRAFFIC,
+    circuit: { failuresToOpen: 1, openForMs: 10_000, rejects: false },
+    retry: { ...TRAFFIC.retry, retries: 0 },
+  };
+  const { kit, sent } = setUp(service("reviews", { endpoints: THREE, traffic }), [unavailable, ok]);
+
+  for (let call = 0; call < 7; call++) await kit.run(carry(kit.mesh, get(), reception()));
+
+  const [failing, ...others] = sent.map(({ line }) => line.slice(0, 1));
+  expect(others).not.toContain(failing);
+  expect(new Set(others).size).toBe(2);
+});
+
 test("a probe goes out although the shared circuit cannot be asked", async () => {
   const traffic = {
     ...TRAFFIC,
