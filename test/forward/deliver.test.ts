@@ -192,7 +192,11 @@ test("a circuit that only steers never shuts out the one endpoint, nor waits for
     retry: { ...TRAFFIC.retry, retries: 0 },
   };
   const { kit } = setUp(service("reviews", { traffic }), [unavailable, unavailable, unavailable, ok]);
-  kit.control.claimProbe = async () => false;
+  let claims = 0;
+  kit.control.claimProbe = async () => {
+    claims += 1;
+    return false;
+  };
   const call = (): Promise<Response> => kit.run(carry(kit.mesh, get(), reception()));
 
   const first = await call();
@@ -203,6 +207,8 @@ test("a circuit that only steers never shuts out the one endpoint, nor waits for
 
   const responses = [first, whileOpen, whileOthersProbe, answered];
   expect(responses.map(({ status }) => status)).toEqual([503, 503, 503, 200]);
+  // Only the call that was due as a probe asked for leave.
+  expect(claims).toBe(1);
   // All but the last are the endpoint's own answers.
   expect(await Promise.all(responses.slice(0, 3).map((response) => response.text()))).toEqual([
     "busy",
