@@ -9,8 +9,10 @@ import { addDelete } from "./commands/delete.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addGet } from "./commands/get.ts";
+import { addImport } from "./commands/import.ts";
 import { addRevisions } from "./commands/revisions.ts";
 import { addRollback } from "./commands/rollback.ts";
+import { addRoutes } from "./commands/routes.ts";
 import { addServices } from "./commands/services.ts";
 import { addStatus } from "./commands/status.ts";
 import { addToken } from "./commands/token.ts";
@@ -28,9 +30,11 @@ const COMMANDS = [
   addDescribe,
   addDelete,
   addDiff,
+  addImport,
   addRevisions,
   addRollback,
   addServices,
+  addRoutes,
   addStatus,
   addTopology,
   addToken,

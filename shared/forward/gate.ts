@@ -50,7 +50,7 @@ export async function openGate(
   const host = snapshot.view.units.get(key);
   if (host?.kind !== "virtual-host")
     return refuse("control.unavailable", "The routes of this host cannot be loaded now: try again.", 1_000);
-  return { kind: "gate", listener, host, caller: identityOf(listener, directory.unit.trustDomain) };
+  return { kind: "gate", listener, host, caller: gatewayCaller(listener, directory.unit.trustDomain) };
 }
 
 function unknownHost(): Refusal {
@@ -88,7 +88,7 @@ export function admitToGate(
 }
 
 /** A gateway is the workload of its own name, as Istio's ingress gateways are. */
-function identityOf({ gateway }: Listener, trustDomain: string): Caller {
+export function gatewayCaller({ gateway }: Listener, trustDomain: string): Caller {
   const [namespace = "", name = ""] = gateway.split("/");
   return callerOf({ trustDomain, namespace, serviceAccount: name });
 }

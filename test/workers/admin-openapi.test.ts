@@ -57,6 +57,7 @@ test("the document describes every operation", () => {
     "GET /metrics",
     "POST /api/v1/apply",
     "POST /api/v1/delete",
+    "POST /api/v1/explain",
     "POST /api/v1/rollback",
     "POST /api/v1/services/{namespace}/{name}/endpoints/{id}/heartbeat",
     "POST /api/v1/tokens",

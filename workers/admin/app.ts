@@ -17,6 +17,7 @@ import {
   refuseMeshTraffic,
 } from "./guards.ts";
 import { answerError, answerInvalid } from "./problems.ts";
+import { addExplainRoutes } from "./routes/explain.ts";
 import { addIdentityRoutes } from "./routes/identity.ts";
 import { addObserveRoutes } from "./routes/observe.ts";
 import { addResourceRoutes } from "./routes/resources.ts";
@@ -33,6 +34,7 @@ function createApp(): OpenAPIHono<AdminEnv> {
   addServiceRoutes(app);
   addIdentityRoutes(app);
   addObserveRoutes(app);
+  addExplainRoutes(app);
   addDescription(app);
   return app;
 }

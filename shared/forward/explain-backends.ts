@@ -1,0 +1,119 @@
+/**
+ * The part of an explanation about backends: their shares, their endpoints,
+ * and the policies that protect them.
+ *
+ * @module
+ */
+import { authorize } from "../engine/authorize.ts";
+import type { RequestView } from "../engine/request.ts";
+import type { Backend, RouteAction } from "../engine/route.ts";
+import { serviceKey } from "../engine/snapshot.ts";
+import type { InboundPolicy, ServiceUnit, TrafficPolicy } from "../engine/snapshot.ts";
+import type { ExplainedBackend } from "../wire/explain.ts";
+import { inputOf, load, type Inquiry } from "./explain-inquiry.ts";
+
+/** How a rule reaches its backends. */
+export interface Approach {
+  /** The request as backends see it. */
+  readonly view: RequestView;
+  /** The port that was called; `null` from outside, where a backend names its own. */
+  readonly port: number | null;
+  /** Absent: no rule, the service itself was called. */
+  readonly action?: RouteAction;
+}
+
+/** Explains each backend of a rule, in its order. */
+export function explainBackends(
+  inquiry: Inquiry,
+  backends: readonly Backend[],
+  approach: Approach,
+): Promise<readonly ExplainedBackend[]> {
+  const total = backends.reduce((sum, { weight }) => sum + Math.max(0, weight), 0);
+  return Promise.all(
+    backends.map((backend) => {
+      const share = total === 0 ? 0 : Math.max(0, backend.weight) / total;
+      return explainBackend(inquiry, { backend, share }, approach);
+    }),
+  );
+}
+
+async function explainBackend(
+  inquiry: Inquiry,
+  { backend, share }: { readonly backend: Backend; readonly share: number },
+  approach: Approach,
+): Promise<ExplainedBackend> {
+  const { service, subset = null, weight, invalid } = backend;
+  const named = { service, subset, weight, share };
+  const unit = invalid === undefined ? await load(inquiry.knowledge, serviceKey(service), "service") : null;
+  if (unit === null)
+    return { ...named, ...UNREACHABLE, port: backend.port, invalid: invalid ?? "backend.missing" };
+  const port = portOf(unit, backend.port ?? approach.port ?? inquiry.view.port);
+  return { ...named, invalid: null, port, ...describe(inquiry, { unit, port, subset }, approach) };
+}
+
+const UNREACHABLE = {
+  endpoints: 0,
+  usable: 0,
+  loadBalancing: "",
+  timeoutMs: null,
+  retries: 0,
+  policies: [],
+} as const;
+
+function portOf({ ports }: ServiceUnit, asked: number): number {
+  return ports.some(({ port }) => port === asked) ? asked : (ports[0]?.port ?? asked);
+}
+
+interface Place {
+  readonly unit: ServiceUnit;
+  readonly port: number;
+  readonly subset: string | null;
+}
+
+type Description = Omit<ExplainedBackend, "service" | "port" | "subset" | "weight" | "share" | "invalid">;
+
+function describe(inquiry: Inquiry, place: Place, { view, action }: Approach): Description {
+  const { endpoints, traffic } = withinSubset(place);
+  const timeouts = action?.timeouts ?? traffic.timeouts;
+  return {
+    endpoints: endpoints.length,
+    usable: endpoints.filter(({ health, isEjected }) => health === "healthy" && !isEjected).length,
+    loadBalancing: traffic.loadBalancing.kind,
+    timeoutMs: timeouts.requestMs ?? null,
+    retries: (action?.retry ?? traffic.retry).retries,
+    policies: place.unit.inbound.flatMap((policy, index) => {
+      const count = endpoints.filter(({ inbound }) => inbound === index).length;
+      return count === 0 ? [] : [{ endpoints: count, ...explainPolicy(inquiry, policy, view, place.port) }];
+    }),
+  };
+}
+
+/** Only what a subset has of a service; all of it without one. */
+function withinSubset({ unit, subset }: Place): {
+  endpoints: ServiceUnit["endpoints"];
+  traffic: TrafficPolicy;
+} {
+  if (subset === null) return unit;
+  const some = unit.subsets[subset];
+  const ids = new Set(some?.endpoints);
+  return {
+    endpoints: unit.endpoints.filter(({ id }) => ids.has(id)),
+    traffic: some?.traffic ?? unit.traffic,
+  };
+}
+
+function explainPolicy(
+  { caller }: Inquiry,
+  policy: InboundPolicy,
+  view: RequestView,
+  port: number,
+): Omit<Description["policies"][number], "endpoints"> {
+  const decision = authorize(policy.authorization, { ...inputOf(view), caller, port });
+  const isRefused = policy.peer === "strict" && caller === null;
+  return {
+    peer: policy.peer,
+    authorization: { isAllowed: decision.kind === "allow" && !isRefused, by: isRefused ? null : decision.by },
+    limits: policy.limits.map((limit) => limit.policy),
+    faults: (policy.faults ?? []).map((fault) => fault.policy),
+  };
+}

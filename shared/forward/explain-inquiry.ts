@@ -1,0 +1,47 @@
+/**
+ * What an explanation is made from, and what is known of its request.
+ *
+ * @module
+ */
+import type { Caller } from "../engine/authorize.ts";
+import type { RequestView } from "../engine/request.ts";
+import type { CompilePattern } from "../engine/route.ts";
+import type { DirectoryUnit, Unit, UnitKey } from "../engine/snapshot.ts";
+
+/** The compiled configuration, as whoever explains gets at it. */
+export interface Knowledge {
+  /** `null`: there is no such unit. */
+  unit(key: UnitKey): Promise<Unit | null>;
+  /** The version of the units that were loaded; 0 before the first. */
+  version(): number;
+  readonly meshDomain: string;
+  readonly compilePattern: CompilePattern;
+}
+
+/** A request that is being explained. */
+export interface Inquiry {
+  readonly knowledge: Knowledge;
+  readonly directory: DirectoryUnit;
+  readonly view: RequestView;
+  readonly caller: Caller | null;
+}
+
+/** Loads a unit of a kind; `null` when there is none. */
+export async function load<Kind extends Unit["kind"]>(
+  { unit }: Knowledge,
+  key: UnitKey,
+  kind: Kind,
+): Promise<Extract<Unit, { kind: Kind }> | null> {
+  const found = await unit(key);
+  return found !== null && isOfKind(found, kind) ? found : null;
+}
+
+function isOfKind<Kind extends Unit["kind"]>(unit: Unit, kind: Kind): unit is Extract<Unit, { kind: Kind }> {
+  return unit.kind === kind;
+}
+
+/** What policies compare of a request. */
+export function inputOf(view: RequestView): Pick<RequestView, "host" | "method" | "path" | "headers"> {
+  const { host, method, path, headers } = view;
+  return { host, method, path, headers };
+}

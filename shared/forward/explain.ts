@@ -1,0 +1,218 @@
+/**
+ * Explains what a host would do with a request: the same decisions as a call
+ * makes, on the same units, without carrying anything. Credentials in the
+ * request are not looked at: whoever asks says who calls.
+ *
+ * @module
+ */
+import { authorize } from "../engine/authorize.ts";
+import * as engine from "../engine/explain.ts";
+import { matchHost, parseHost } from "../engine/host.ts";
+import * as redirect from "../engine/redirect.ts";
+import type { RequestView } from "../engine/request.ts";
+import * as route from "../engine/route.ts";
+import { DIRECTORY, serviceKey, virtualHostKey } from "../engine/snapshot.ts";
+import type { Listener, ServiceUnit } from "../engine/snapshot.ts";
+import { callerOf, parseWorkload } from "../identity/spiffe.ts";
+import type { ExplainRequest, Explanation } from "../wire/explain.ts";
+import { PROBLEMS } from "../wire/problem.ts";
+import type { ProblemCode } from "../wire/problem.ts";
+import { findGate, findGateAt, linkDirectory } from "./directory.ts";
+import type { Gate } from "./directory.ts";
+import * as door from "./door.ts";
+import { explainBackends } from "./explain-backends.ts";
+import { inputOf, load, type Inquiry, type Knowledge } from "./explain-inquiry.ts";
+import { gatewayCaller } from "./gate.ts";
+import { insideName, outsideName } from "./names.ts";
+
+/** Rules and listeners told of. */
+const MAX_TOLD = 200;
+
+type Finding = Omit<Explanation, "version" | "caller" | "request">;
+
+const NOTHING: Finding = {
+  entrance: null,
+  listeners: [],
+  gatewayAuthorization: null,
+  rules: [],
+  omittedRules: 0,
+  outcome: refusal("host.unknown", "No service or gateway of the mesh answers to this host."),
+  backends: [],
+  faults: [],
+  mirrors: [],
+};
+
+/** Explains one request. Rejects only when the units cannot be loaded. */
+export async function explain(question: ExplainRequest, knowledge: Knowledge): Promise<Explanation> {
+  const directory = await load(knowledge, DIRECTORY, "directory");
+  if (directory === null) throw new Error("there is always a directory");
+  const from = question.from === undefined ? null : parseWorkload(question.from);
+  const caller = from === null ? null : callerOf({ trustDomain: directory.trustDomain, ...from });
+  const headers = new Headers(question.headers.map(({ name, value }): [string, string] => [name, value]));
+  const entry = door.read({ method: question.method, url: question.url, headers }, "worker");
+  const head = {
+    version: knowledge.version(),
+    caller: caller === null ? null : `spiffe://${caller.principal}`,
+  };
+  if (entry.kind === "refusal") {
+    const request = { method: question.method, host: door.authorityOf(question.url), port: 0, path: "" };
+    return { ...head, request, ...NOTHING, outcome: refusal(entry.problem.code, entry.problem.detail) };
+  }
+  const { method, host, port, path } = entry.view;
+  const inquiry = { knowledge, directory, view: entry.view, caller };
+  return { ...head, request: { method, host, port, path }, ...(await find(inquiry, question)) };
+}
+
+async function find(inquiry: Inquiry, question: ExplainRequest): Promise<Finding> {
+  const service = question.gateway === undefined ? await serviceOf(inquiry) : null;
+  if (service !== null) return throughService(inquiry, service);
+  return throughGateway(inquiry, question.gateway);
+}
+
+/** The service that the host means: inside the mesh by every name, from outside by its full one. */
+async function serviceOf({ knowledge, view, caller }: Inquiry): Promise<ServiceUnit | null> {
+  const { meshDomain } = knowledge;
+  const inside = caller === null ? null : insideName(view.host, caller.namespace, meshDomain);
+  const unit = inside === null ? null : await load(knowledge, serviceKey(inside), "service");
+  if (unit !== null) return unit;
+  const outside = outsideName(view.host, meshDomain);
+  return outside === null ? null : load(knowledge, serviceKey(outside), "service");
+}
+
+async function throughService(inquiry: Inquiry, service: ServiceUnit): Promise<Finding> {
+  const { view, caller } = inquiry;
+  const id = `${service.namespace}/${service.name}`;
+  const port = service.ports.some((one) => one.port === view.port)
+    ? view.port
+    : (service.ports[0]?.port ?? view.port);
+  const entrance = { kind: "service" as const, service: id, port };
+  const routes = service.routes.find(
+    (one) =>
+      (one.port === null || one.port === port) &&
+      (one.consumerNamespace === null || one.consumerNamespace === caller?.namespace),
+  );
+  if (routes !== undefined) return { ...(await throughRoutes(inquiry, routes.routes, port)), entrance };
+  const itself = { service: id, port, weight: 1, filters: {} };
+  return {
+    ...NOTHING,
+    entrance,
+    outcome: { kind: "forward", host: view.authority, path: view.path },
+    backends: await explainBackends(inquiry, [itself], { view, port }),
+  };
+}
+
+async function throughGateway(inquiry: Inquiry, only: ExplainRequest["gateway"]): Promise<Finding> {
+  const { directory, view, caller, knowledge } = inquiry;
+  const gateway = only === undefined ? null : `${only.namespace}/${only.name}`;
+  const gate = gateOf(inquiry, gateway);
+  const listeners = directory.listeners
+    .map((listener) => ({
+      listener: listener.id,
+      port: listener.port,
+      scheme: listener.scheme,
+      hostname: listener.hostname,
+      verdict: verdictOf(listener, gate, { view, gateway }),
+    }))
+    .toSorted((a, b) => Number(a.verdict === "host") - Number(b.verdict === "host"))
+    .slice(0, MAX_TOLD);
+  if (gate === null) return { ...NOTHING, listeners };
+  const { listener, domain } = gate;
+  const entrance = { kind: "listener" as const, listener: listener.id, domain };
+  const none = { ...NOTHING, listeners, entrance };
+  if (domain === null)
+    return { ...none, outcome: refusal("route.none", "The listener has no route for this host.") };
+  const host = await load(knowledge, virtualHostKey(listener.id, domain), "virtual-host");
+  if (host === null) return { ...none, outcome: refusal("route.none", "The listener's routes are gone.") };
+  const input = { ...inputOf(view), caller, port: listener.port };
+  const decision = authorize(host.authorization, input);
+  const gatewayAuthorization = { isAllowed: decision.kind === "allow", by: decision.by };
+  const asGateway = { ...inquiry, caller: caller ?? gatewayCaller(listener, directory.trustDomain) };
+  const routed = await throughRoutes(asGateway, host.routes, null);
+  const finding = { ...routed, listeners, entrance, gatewayAuthorization };
+  if (decision.kind === "allow") return finding;
+  const code = decision.by === null ? "authz.default_deny" : "authz.rule";
+  return { ...finding, outcome: refusal(code, "The gateway's own policies deny the call.") };
+}
+
+function gateOf({ directory, view }: Inquiry, gateway: string | null): Gate | null {
+  const linked = linkDirectory(directory);
+  if (gateway === null) return findGate(linked, view);
+  return findGateAt(linked, view.host, { gateway, port: view.port, scheme: view.scheme });
+}
+
+function verdictOf(
+  listener: Listener,
+  gate: Gate | null,
+  { view, gateway }: { view: RequestView; gateway: string | null },
+): Explanation["listeners"][number]["verdict"] {
+  if (listener === gate?.listener) return "decides";
+  if (!matchHost(listener.hostname, view.host)) return "host";
+  const isThere =
+    gateway === null ||
+    (listener.gateway === gateway && listener.port === view.port && listener.scheme === view.scheme);
+  return isThere ? "other" : "address";
+}
+
+async function throughRoutes(
+  inquiry: Inquiry,
+  routes: route.RouteSet,
+  port: number | null,
+): Promise<Finding> {
+  const { view, caller, knowledge } = inquiry;
+  const table = route.index(routes, knowledge.compilePattern);
+  const { candidates, omitted, match } = engine.explain(table, view, caller, MAX_TOLD);
+  const told = { ...NOTHING, rules: candidates.map(ruleOf), omittedRules: omitted };
+  if (match === null) return { ...told, outcome: refusal("route.none", "No rule matches the request.") };
+  const { action } = match;
+  const rewritten = rewrittenBy(view, match);
+  return {
+    ...told,
+    outcome: outcomeOf(view, match, rewritten),
+    backends: await explainBackends(inquiry, action.backends, { view: rewritten, port, action }),
+    faults: (action.faults ?? []).map(({ policy }) => policy),
+    mirrors: (action.filters.mirrors ?? []).map(({ service, share }) => ({ service, share })),
+  };
+}
+
+function ruleOf({ match: { entry, action }, verdict }: engine.Candidate): Explanation["rules"][number] {
+  const { path, method = null, headers, query, callers } = entry;
+  return {
+    route: action.route,
+    rule: action.rule,
+    path,
+    method,
+    headers,
+    query,
+    isForSomeCallers: callers !== undefined,
+    verdict,
+  };
+}
+
+function outcomeOf(
+  view: RequestView,
+  { entry, action }: route.Match,
+  rewritten: RequestView,
+): Explanation["outcome"] {
+  const { redirect: to } = action.filters;
+  if (to !== undefined)
+    return { kind: "redirect", status: to.statusCode, location: redirect.locate(to, view, entry.path) };
+  if (action.respond !== undefined) return { kind: "respond", status: action.respond.status };
+  if (!action.backends.some(({ weight }) => weight > 0))
+    return refusal("backend.none", "The route has no backend with a weight above 0.");
+  return { kind: "forward", host: rewritten.authority, path: rewritten.path };
+}
+
+/** The request as the backend sees it: policies of the backend decide by this one. */
+function rewrittenBy(view: RequestView, { entry, action }: route.Match): RequestView {
+  const { rewrite } = action.filters;
+  if (rewrite === undefined) return view;
+  const authority = rewrite.hostname ?? view.authority;
+  const parsed = parseHost(authority, view.scheme);
+  const path =
+    rewrite.path === undefined ? view.path : redirect.rewritePath(rewrite.path, view.path, entry.path);
+  return { ...view, authority, host: parsed.kind === "ok" ? parsed.host : authority, path };
+}
+
+function refusal(code: ProblemCode, detail: string): Explanation["outcome"] & { kind: "refuse" } {
+  return { kind: "refuse", status: PROBLEMS[code].status, code, detail };
+}

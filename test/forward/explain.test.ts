@@ -1,0 +1,196 @@
+import { expect, test } from "vitest";
+import type { Unit, UnitKey } from "../../shared/engine/snapshot.ts";
+import { explain } from "../../shared/forward/explain.ts";
+import { explainRequest, explanation } from "../../shared/wire/explain.ts";
+import { endpoint } from "../engine/endpoints.ts";
+import { compilePattern } from "../engine/routes.ts";
+import {
+  backend,
+  directory,
+  listener,
+  OPEN,
+  PERMISSIVE,
+  routeSet,
+  service,
+  TRUST_DOMAIN,
+  virtualHost,
+} from "../fakes/units.ts";
+
+const WEB = `${TRUST_DOMAIN}/ns/shop/sa/web`;
+
+const DENY_ADMIN = {
+  policy: "shop/no-admin",
+  rule: 0,
+  from: [],
+  to: [{ paths: [{ kind: "prefix" as const, value: "/admin" }] }],
+};
+
+const UNITS: Readonly<Record<UnitKey, Unit>> = {
+  directory: directory({
+    listeners: [
+      listener("public", { id: "shop/public/http", hostname: "*.test", domains: ["www.test"] }),
+      listener("other", { id: "shop/other/http", hostname: "other.example" }),
+      listener("spare", { id: "shop/spare/alt", port: 8080, hostname: "www.test", domains: ["www.test"] }),
+    ],
+  }),
+  "host:shop/public/http#www.test": virtualHost(
+    routeSet({
+      backends: [
+        backend("v1", { weight: 3 }),
+        backend("v2"),
+        backend("gone", { invalid: "backend.missing", weight: 0 }),
+      ],
+      filters: { rewrite: { path: { kind: "prefix", value: "/new" } } },
+    }),
+    { deny: [DENY_ADMIN], allow: null },
+  ),
+  "host:shop/spare/alt#www.test": virtualHost(
+    routeSet({ filters: { redirect: { statusCode: 308, hostname: "www.test", port: 80 } } }),
+  ),
+  "service:shop/v1": service("v1", {
+    endpoints: [endpoint("a"), endpoint("b", { health: "unhealthy" }), endpoint("c", { inbound: 1 })],
+    inbound: [PERMISSIVE, { peer: "strict", authorization: { ...OPEN, allow: [] }, limits: [] }],
+  }),
+  "service:shop/v2": service("v2", { endpoints: [] }),
+  "service:shop/routed": service("routed", {
+    routes: [
+      { port: null, consumerNamespace: "blue", routes: routeSet({ respond: { status: 418, body: "" } }) },
+      { port: null, consumerNamespace: null, routes: routeSet({ backends: [backend("v2")] }, "/v2") },
+    ],
+  }),
+};
+
+const loaded: UnitKey[] = [];
+
+async function ask(url: string, more: Readonly<Record<string, unknown>> = {}) {
+  loaded.length = 0;
+  const question = explainRequest.parse({ url, ...more });
+  const knowledge = {
+    unit: async (key: UnitKey) => {
+      loaded.push(key);
+      return UNITS[key] ?? null;
+    },
+    version: () => 7,
+    meshDomain: "mesh.test",
+    compilePattern,
+  };
+  const told = await explain(question, knowledge);
+  // What the API says of its answers is true.
+  expect(explanation.parse(told)).toEqual(told);
+  return told;
+}
+
+test("a call from outside: listener, rule, split, and the policies of each backend", async () => {
+  expect(await ask("http://www.test/a")).toEqual({
+    version: 7,
+    caller: null,
+    request: { method: "GET", host: "www.test", port: 80, path: "/a" },
+    entrance: { kind: "listener", listener: "shop/public/http", domain: "www.test" },
+    listeners: [
+      { listener: "shop/public/http", port: 80, scheme: "http", hostname: "*.test", verdict: "decides" },
+      { listener: "shop/spare/alt", port: 8080, scheme: "http", hostname: "www.test", verdict: "other" },
+      { listener: "shop/other/http", port: 80, scheme: "http", hostname: "other.example", verdict: "host" },
+    ],
+    gatewayAuthorization: { isAllowed: true, by: null },
+    rules: [
+      {
+        route: "shop/route",
+        rule: "0",
+        path: { kind: "prefix", value: "/" },
+        method: null,
+        headers: [],
+        query: [],
+        isForSomeCallers: false,
+        verdict: "decides",
+      },
+    ],
+    omittedRules: 0,
+    outcome: { kind: "forward", host: "www.test", path: "/new/a" },
+    backends: [
+      {
+        service: "shop/v1",
+        port: 80,
+        subset: null,
+        weight: 3,
+        share: 0.75,
+        invalid: null,
+        endpoints: 3,
+        usable: 2,
+        loadBalancing: "round-robin",
+        timeoutMs: null,
+        retries: 2,
+        policies: [
+          {
+            endpoints: 2,
+            peer: "permissive",
+            authorization: { isAllowed: true, by: null },
+            limits: [],
+            faults: [],
+          },
+          {
+            endpoints: 1,
+            peer: "strict",
+            authorization: { isAllowed: false, by: null },
+            limits: [],
+            faults: [],
+          },
+        ],
+      },
+      expect.objectContaining({ service: "shop/v2", share: 0.25, endpoints: 0, usable: 0, policies: [] }),
+      expect.objectContaining({ service: "shop/gone", share: 0, invalid: "backend.missing" }),
+    ],
+    faults: [],
+    mirrors: [],
+  });
+});
+
+test.each([
+  ["a gateway that denies", "http://www.test/admin", {}, "403 authz.rule"],
+  ["a host that no listener serves", "http://nowhere.example/", {}, "421 host.unknown"],
+  ["a host without routes", "http://bare.test/", {}, "404 route.none"],
+  ["a path that is refused", "http://www.test/a/../b", {}, "400 path.noncanonical"],
+  ["a rule that redirects", "http://www.test:8080/", {}, "308 http://www.test/"],
+  [
+    "another address of the same host",
+    "http://www.test/",
+    { gateway: { namespace: "shop", name: "spare" } },
+    "421 host.unknown",
+  ],
+  ["an unknown service", "http://nothing.shop/", { from: "shop/web" }, "421 host.unknown"],
+  ["a service without routes", "http://v1/x", { from: "shop/web" }, "forwarded to shop/v1"],
+  ["a service from outside", "http://v1.shop.mesh.test/x", {}, "forwarded to shop/v1"],
+  ["a route of the producer", "http://routed/v2", { from: "shop/web" }, "forwarded to shop/v2"],
+  ["no rule of the producer", "http://routed/v1", { from: "shop/web" }, "404 route.none"],
+  ["a route of the consumer", "http://routed.shop/v1", { from: "blue/web" }, "responds 418"],
+])("%s", async (_what, url, more, expected) => {
+  const { outcome, backends } = await ask(url, more);
+
+  expect(summary(outcome, backends)).toBe(expected);
+});
+
+function summary(
+  outcome: Awaited<ReturnType<typeof ask>>["outcome"],
+  backends: Awaited<ReturnType<typeof ask>>["backends"],
+): string {
+  switch (outcome.kind) {
+    case "refuse":
+      return `${outcome.status} ${outcome.code}`;
+    case "redirect":
+      return `${outcome.status} ${outcome.location}`;
+    case "respond":
+      return `responds ${outcome.status}`;
+    case "forward":
+      return `forwarded to ${backends.map(({ service }) => service).join()}`;
+  }
+}
+
+test("the caller is who policies see", async () => {
+  const told = await ask("http://v1/", { from: "shop/web" });
+
+  expect(told.caller).toBe(`spiffe://${WEB}`);
+  expect(told.entrance).toEqual({ kind: "service", service: "shop/v1", port: 80 });
+  expect(told.backends[0]?.policies[1]).toMatchObject({
+    peer: "strict",
+    authorization: { isAllowed: false },
+  });
+});
