@@ -57,19 +57,12 @@ function ageOf({ creationTimestamp, uid }: Resource["metadata"]): string {
   return `${creationTimestamp} ${uid}`;
 }
 
-/**
- * What cannot be translated was refused when it came, so that nothing is left
- * only after a release that refuses more; the operator's log tells it.
- */
+/** What cannot be translated was refused when it came: only a release that refuses more leaves nothing of it. */
 function dress(
   derivation: Derivation,
   { uid, generation, creationTimestamp }: Resource["metadata"],
 ): Resource[] {
-  if ("problems" in derivation) {
-    const [first] = derivation.problems;
-    console.error(`${first?.path ?? ""}: is not in force: ${first?.message ?? ""}`);
-    return [];
-  }
+  if ("problems" in derivation) return [];
   return derivation.resources.map((derived) => ({
     ...derived,
     metadata: { ...derived.metadata, uid, generation, creationTimestamp },

@@ -157,7 +157,8 @@ function complete(
 
 /** The field with an address that would reach what is not the tenant's; `null` when there is none. */
 function privateField(spec: SpecOf[Kind]): string | null {
-  if ("address" in spec) return reachesInside(spec.address) ? "spec.address" : null;
+  // A WorkloadEntry's address is judged once it is an Endpoint's.
+  if ("address" in spec && !("ports" in spec)) return reachesInside(spec.address) ? "spec.address" : null;
   return "addressType" in spec && originsOf(spec).some(reachesInside) ? "endpoints" : null;
 }
 
