@@ -31,8 +31,8 @@ import { spaceOf, splitName, type Space, type SubsetRule, type TrafficRule, type
  * - 15 s for a request, Envoy's route time-out;
  * - 2 retries, as many as Istio's, on what most likely reached nobody or a
  *   failing instance; of idempotent calls only, unless nothing was sent;
- * - back-off from 25 ms up to ten times that, and a budget of 20 % but at
- *   least 3, both Envoy's;
+ * - back-off from 25 ms up to ten times that, Envoy's, and a budget of 20 % but
+ *   at least 10 a second, over 10 s, Linkerd's;
  * - 5 failures in a row, Envoy's `consecutive_5xx`, open a circuit for 5 s; it
  *   only steers calls away, until a policy asks for a circuit breaker;
  * - panic below 50 % of usable endpoints, Envoy's threshold.
@@ -47,7 +47,7 @@ export const DEFAULT_TRAFFIC: TrafficPolicy = {
     headers: [],
     backoff: { baseMs: 25, maxMs: 250 },
     anyMethod: false,
-    budget: { ratio: 0.2, minConcurrent: 3 },
+    budget: { ratio: 0.2, minPerSecond: 10, windowMs: 10_000 },
   },
   circuit: { failuresToOpen: 5, openForMs: 5_000, rejects: false },
   panicRatio: 0.5,
@@ -278,7 +278,7 @@ export function compileSession(spec: SessionPersistenceSpec): SessionPersistence
 
 function compileRetry(spec: NonNullable<TrafficSettings["retry"]>): RetryPolicy {
   const defaults = DEFAULT_TRAFFIC.retry;
-  const { percent, minConcurrent } = spec.budget ?? {};
+  const { percent, minPerSecond, window } = spec.budget ?? {};
   return {
     retries: spec.attempts ?? defaults.retries,
     on: spec.retryOn ?? defaults.on,
@@ -288,7 +288,8 @@ function compileRetry(spec: NonNullable<TrafficSettings["retry"]>): RetryPolicy 
     anyMethod: spec.anyMethod ?? defaults.anyMethod,
     budget: {
       ratio: percent === undefined ? defaults.budget.ratio : percent / 100,
-      minConcurrent: minConcurrent ?? defaults.budget.minConcurrent,
+      minPerSecond: minPerSecond ?? defaults.budget.minPerSecond,
+      windowMs: parseDuration(window ?? "") ?? defaults.budget.windowMs,
     },
   };
 }

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { isIdempotent, isWithin, type RetryBudget } from "./retry.ts";
+import { isIdempotent } from "./retry.ts";
+import { isWithin, type RetryBudget, type Spending } from "./retry-budget.ts";
 import { quantile, type Sketch } from "./sketch.ts";
 import type { Millis } from "./time.ts";
 
@@ -23,7 +24,8 @@ export interface HedgeInput {
   /** Hedges share it with retries, and count as such: neither may multiply load. */
   readonly budget: RetryBudget;
   /** As in `RetryInput`. */
-  readonly traffic: { readonly active: number; readonly retrying: number };
+  readonly spending: Spending;
+  readonly now: Millis;
   readonly method: string;
   /** The request has no body, or it is held in memory. */
   readonly canReplay: boolean;
@@ -65,7 +67,9 @@ export function decide(input: HedgeInput): HedgeDecision {
   const forMs = Math.max(0, afterMs - waitedMs);
   if (remainingMs !== null && forMs >= remainingMs) return { kind: "stop", why: "deadline" };
   if (forMs > 0) return { kind: "wait", forMs };
-  return isWithin(input.budget, input.traffic) ? { kind: "send" } : { kind: "stop", why: "budget" };
+  return isWithin(input.budget, input.spending, input.now)
+    ? { kind: "send" }
+    : { kind: "stop", why: "budget" };
 }
 
 /** How long the policy waits, in whole milliseconds; `null` while too few calls tell. */

@@ -5,6 +5,8 @@
  */
 import type { HeaderReader } from "./request.ts";
 import { retryAfterMs } from "./retry-after.ts";
+import * as retryBudget from "./retry-budget.ts";
+import type { RetryBudget, Spending } from "./retry-budget.ts";
 import type { Millis, Random } from "./time.ts";
 
 /**
@@ -40,17 +42,6 @@ export type GrpcCondition =
   | "internal"
   | "resource-exhausted"
   | "unavailable";
-
-export interface RetryBudget {
-  /**
-   * Retries in flight as a share of the requests in flight that are in their
-   * first try, 0..1: a service that always fails sees at most `1 + ratio`
-   * times its load. Envoy's default is 0.2, of all requests in flight.
-   */
-  readonly ratio: number;
-  /** Retries in flight that are always allowed. Envoy's default is 3. */
-  readonly minConcurrent: number;
-}
 
 export interface RetryPolicy {
   /** Tries after the first. 0 turns retries off. */
@@ -98,18 +89,13 @@ export interface RetryInput {
   readonly outcome: TryOutcome;
   /** Of the response; `null` when there was none. */
   readonly headers: HeaderReader | null;
-  /** The time of day, for a `Retry-After` that is a date. */
+  /** The time of day: for the budget, and for a `Retry-After` that is a date. */
   readonly now: Millis;
   readonly method: string;
   /** The request has no body, or it is held in memory. */
   readonly canReplay: boolean;
-  /**
-   * The service's requests in flight in this host, this one and those being
-   * retried included, and how many of them are being retried, back-off
-   * included. This one counts among the latter only while it makes another
-   * try, that is not when `decide` is asked.
-   */
-  readonly budget: { readonly active: number; readonly retrying: number };
+  /** What this host has spent of the service's budget. */
+  readonly spending: Spending;
   readonly random: Random;
   /** What is left of the whole request; `null` is no limit. */
   readonly remainingMs: Millis | null;
@@ -164,7 +150,7 @@ export function decide(input: RetryInput): RetryDecision {
 }
 
 function obstacle(input: RetryInput): StopReason | null {
-  const { policy, attempt, outcome, method, canReplay, budget } = input;
+  const { policy, attempt, outcome, method, canReplay, spending, now } = input;
   if (!isRetriable(policy, outcome, input.headers)) {
     return outcome.kind === "response" && outcome.status < 400 ? "success" : "not-retriable";
   }
@@ -172,7 +158,7 @@ function obstacle(input: RetryInput): StopReason | null {
   if (!isSafe) return "method";
   if (!canReplay) return "body";
   if (attempt > policy.retries) return "attempts";
-  return isWithin(policy.budget, budget) ? null : "budget";
+  return retryBudget.isWithin(policy.budget, spending, now) ? null : "budget";
 }
 
 function isRetriable(policy: RetryPolicy, outcome: TryOutcome, headers: HeaderReader | null): boolean {
@@ -223,12 +209,6 @@ const GRPC_STATUS: Readonly<Partial<Record<RetryCondition, string>>> = {
   internal: "13",
   unavailable: "14",
 };
-
-/** Whether one more retry, or hedge, keeps within the budget. */
-export function isWithin(budget: RetryBudget, { active, retrying }: RetryInput["budget"]): boolean {
-  const others = active - retrying - 1;
-  return retrying + 1 <= Math.max(budget.minConcurrent, budget.ratio * others);
-}
 
 /** Full jitter, in whole milliseconds: `[0, min(maxMs, baseMs * 2^(attempt-1)))`, as Envoy draws it. */
 function backoffMs({ backoff }: RetryPolicy, attempt: number, random: Random): Millis {

@@ -9,6 +9,7 @@ import { usable, withoutTried } from "../engine/endpoint.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
 import * as filter from "../engine/filter.ts";
 import * as retry from "../engine/retry.ts";
+import * as retryBudget from "../engine/retry-budget.ts";
 import * as timeout from "../engine/timeout.ts";
 import { attempt, discard } from "./attempt.ts";
 import type { Attempt } from "./attempt.ts";
@@ -28,25 +29,17 @@ interface Tries {
   readonly tried: string[];
   /** Policy sets of the service that have admitted the call. */
   readonly admitted: Set<number>;
-  isRetrying: boolean;
 }
 
 /** Carries a planned call out. */
 export async function deliver(call: Call, plan: Plan): Promise<Answer> {
-  const { traffic } = plan.service;
   const tries: Tries = {
     body: await body.take(call.request, plan.retry),
     tried: [],
     admitted: new Set(),
-    isRetrying: false,
   };
-  traffic.active += 1;
-  try {
-    return await tryUntilDone(call, plan, tries);
-  } finally {
-    traffic.active -= 1;
-    markRetrying(plan, tries, false);
-  }
+  retryBudget.deposit(plan.service.traffic.spending, call.mesh.ports.now());
+  return tryUntilDone(call, plan, tries);
 }
 
 async function tryUntilDone(call: Call, plan: Plan, tries: Tries): Promise<Answer> {
@@ -62,13 +55,12 @@ async function tryUntilDone(call: Call, plan: Plan, tries: Tries): Promise<Answe
     call.trail.version = endpoint.version;
     const outcome = await attempt(call, plan, endpoint, tries.body);
     circuits.settle(call.mesh, plan.service, endpoint.id, outcome);
-    markRetrying(plan, tries, false);
 
     const decision = decide(call, plan, tries, outcome);
     if (decision.kind === "stop") return conclude(plan, outcome);
     discard(outcome);
     call.mesh.state.meter.host.retries += 1;
-    markRetrying(plan, tries, true);
+    retryBudget.withdraw(plan.service.traffic.spending, call.mesh.ports.now());
     if (decision.afterMs > 0) await call.mesh.ports.sleep(decision.afterMs);
   }
 }
@@ -83,16 +75,10 @@ function decide(call: Call, plan: Plan, tries: Tries, outcome: Attempt): retry.R
     now: ports.now(),
     method: call.request.method,
     canReplay: body.canReplay(tries.body),
-    budget: plan.service.traffic,
+    spending: plan.service.traffic.spending,
     random: ports.random,
     remainingMs: timeout.remainingMs(plan.timeouts, call.trail.arrivedAt, ports.now()),
   });
-}
-
-function markRetrying(plan: Plan, tries: Tries, isRetrying: boolean): void {
-  if (tries.isRetrying === isRetrying) return;
-  tries.isRetrying = isRetrying;
-  plan.service.traffic.retrying += isRetrying ? 1 : -1;
 }
 
 /** The endpoint for the next try: one not tried before if there is one. `null` when none may be used. */

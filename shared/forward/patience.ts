@@ -18,14 +18,14 @@ const LOOK_EVERY_MS: Millis = 2;
  * request. So the caller only finds a note when its own timer wakes it.
  */
 export async function settlesWithin(ports: Ports, work: Promise<unknown>, ms: Millis): Promise<boolean> {
-  let isSettled = false;
-  const note = (): void => {
-    isSettled = true;
+  const note = { isSettled: false };
+  const settle = (): void => {
+    note.isSettled = true;
   };
-  work.then(note, note);
-  for (let left = ms; left > 0 && !isSettled; left -= LOOK_EVERY_MS)
+  work.then(settle, settle);
+  for (let left = ms; left > 0 && !note.isSettled; left -= LOOK_EVERY_MS)
     await ports.sleep(Math.min(left, LOOK_EVERY_MS));
-  return isSettled;
+  return note.isSettled;
 }
 
 /** What `work` brings within `ms`. Rejects when it takes longer. */

@@ -1,6 +1,6 @@
 /**
- * What one isolate knows of its own calls to one service: what is in flight
- * and what failed lately. Outlives the service's unit, which configuration
+ * What one isolate knows of its own calls to one service: what is in flight,
+ * what failed lately, what was tried again. Outlives the service's unit, which configuration
  * replaces.
  *
  * @module
@@ -8,21 +8,21 @@
 import * as balance from "../engine/balance.ts";
 import type { Circuit } from "../engine/circuit.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
+import { createSpending } from "../engine/retry-budget.ts";
+import type { Spending } from "../engine/retry-budget.ts";
 import type { Random } from "../engine/time.ts";
 
 export interface Traffic {
   readonly load: balance.Load;
   /** By endpoint id; an absent circuit is closed. */
   readonly circuits: Map<string, Circuit>;
-  /** Calls that wait for response headers. */
-  active: number;
-  /** Those of `active` that are past their first try. */
-  retrying: number;
+  /** What tries beyond the first cost the service so far. */
+  readonly spending: Spending;
 }
 
 /** Nothing in flight, every circuit closed. */
 export function quiet(random: Random): Traffic {
-  return { load: balance.createLoad(random), circuits: new Map(), active: 0, retrying: 0 };
+  return { load: balance.createLoad(random), circuits: new Map(), spending: createSpending() };
 }
 
 /** Forgets endpoints that the service no longer has, so that coming and going endpoints take no memory. */

@@ -96,7 +96,7 @@ test("a rule is compiled field by field", () => {
           headers: [],
           backoff: { baseMs: 25, maxMs: 250 },
           anyMethod: false,
-          budget: { ratio: 0.2, minConcurrent: 3 },
+          budget: { ratio: 0.2, minPerSecond: 10, windowMs: 10_000 },
         },
       },
       {

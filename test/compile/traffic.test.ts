@@ -185,7 +185,7 @@ describe("a TrafficPolicy", () => {
       { ...DEFAULT_TRAFFIC, retry: { ...DEFAULT_TRAFFIC.retry, backoff: { baseMs: 10, maxMs: 10 } } },
     ],
     [
-      "retry: {attempts: 5, retryOn: [5xx], statusCodes: [429], anyMethod: true, budget: {percent: 50, minConcurrent: 0}}",
+      "retry: {attempts: 5, retryOn: [5xx], statusCodes: [429], anyMethod: true, budget: {percent: 50, minPerSecond: 0, window: 5s}}",
       {
         ...DEFAULT_TRAFFIC,
         retry: {
@@ -195,7 +195,7 @@ describe("a TrafficPolicy", () => {
           headers: [],
           backoff: { baseMs: 25, maxMs: 250 },
           anyMethod: true,
-          budget: { ratio: 0.5, minConcurrent: 0 },
+          budget: { ratio: 0.5, minPerSecond: 0, windowMs: 5_000 },
         },
       },
     ],
@@ -338,7 +338,7 @@ describe("a rule's own", () => {
     headers: [],
     backoff: { baseMs: 25, maxMs: 250 },
     anyMethod: false,
-    budget: { ratio: 0.2, minConcurrent: 3 },
+    budget: { ratio: 0.2, minPerSecond: 10, windowMs: 10_000 },
   };
   test.each([
     ["", undefined],

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import * as hedge from "../../shared/engine/hedge.ts";
 import { add, createSketch, type Sketch } from "../../shared/engine/sketch.ts";
+import { spent } from "./spendings.ts";
 
 const FIXED: hedge.HedgePolicy = { afterMs: 50, max: 2 };
 const TAIL: hedge.HedgePolicy = { afterMs: 20, quantile: 0.95, max: 1 };
@@ -14,8 +15,9 @@ function latencies(calls: number, slowMs: number): Sketch {
 
 const input = (changes: Partial<hedge.HedgeInput> = {}): hedge.HedgeInput => ({
   policy: FIXED,
-  budget: { ratio: 0.2, minConcurrent: 3 },
-  traffic: { active: 1, retrying: 0 },
+  budget: { ratio: 0.2, minPerSecond: 10, windowMs: 10_000 },
+  spending: spent(1, 0, 0),
+  now: 0,
   method: "GET",
   canReplay: true,
   hedges: 0,
@@ -42,9 +44,9 @@ test.each<[string, Partial<hedge.HedgeInput>, hedge.HedgeDecision]>([
   ["it would start just before the deadline", { remainingMs: 51 }, wait(50)],
   ["no time is left", { waitedMs: 50, remainingMs: 0 }, stop("deadline")],
   ["no deadline", { remainingMs: null }, wait(50)],
-  ["the budget is spent by retries", { waitedMs: 50, traffic: { active: 5, retrying: 3 } }, stop("budget")],
-  ["the budget does not matter before", { traffic: { active: 5, retrying: 3 } }, wait(50)],
-  ["a share of many", { waitedMs: 50, traffic: { active: 24, retrying: 3 } }, SEND],
+  ["the budget is spent by retries", { waitedMs: 50, spending: spent(5, 50, 0) }, stop("budget")],
+  ["the budget does not matter before", { spending: spent(5, 50, 0) }, wait(50)],
+  ["a share of many", { waitedMs: 50, spending: spent(300, 59, 0) }, SEND],
   ["too few calls for a quantile", { policy: TAIL, latencies: latencies(99, 400) }, stop("unknown")],
   ["the least wait", { policy: TAIL, latencies: latencies(1000, 10) }, wait(20)],
 ])("%s", (_name, changes, expected) => {

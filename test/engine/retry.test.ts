@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { HeaderReader } from "../../shared/engine/request.ts";
 import * as retry from "../../shared/engine/retry.ts";
+import { spent } from "./spendings.ts";
 import { oneOf, seeded } from "./random.ts";
 
 const T = Date.UTC(2026, 0, 1);
@@ -14,7 +15,7 @@ const POLICY: retry.RetryPolicy = {
   headers: [],
   backoff: { baseMs: 25, maxMs: 250 },
   anyMethod: false,
-  budget: { ratio: 0.2, minConcurrent: 3 },
+  budget: { ratio: 0.2, minPerSecond: 10, windowMs: 10_000 },
 };
 
 const input = (changes: Partial<retry.RetryInput> = {}): retry.RetryInput => ({
@@ -25,7 +26,7 @@ const input = (changes: Partial<retry.RetryInput> = {}): retry.RetryInput => ({
   now: T,
   method: "GET",
   canReplay: true,
-  budget: { active: 1, retrying: 0 },
+  spending: spent(1, 0, T),
   random: () => 0.5,
   remainingMs: 15_000,
   ...changes,
@@ -69,13 +70,11 @@ test.each<[string, Partial<retry.RetryInput>, retry.RetryDecision]>([
   ["one millisecond left after the pause", { remainingMs: 13 }, again(12)],
   ["no time left after the pause", { remainingMs: 12 }, stop("deadline")],
   ["expired", { remainingMs: 0, random: () => 0 }, stop("deadline")],
-  ["the floor of the budget", { budget: { active: 4, retrying: 2 } }, again(12)],
-  ["above the floor", { budget: { active: 4, retrying: 3 } }, stop("budget")],
-  ["the share itself", { budget: { active: 24, retrying: 3 } }, again(12)],
-  ["one request short of the share", { budget: { active: 23, retrying: 3 } }, stop("budget")],
+  ["the last retry of the budget", { spending: spent(300, 59, T) }, again(12)],
+  ["the budget is spent", { spending: spent(300, 60, T) }, stop("budget")],
   [
     "no floor and nobody else in flight",
-    { policy: { ...POLICY, budget: { ratio: 0.2, minConcurrent: 0 } } },
+    { policy: { ...POLICY, budget: { ratio: 0.2, minPerSecond: 0, windowMs: 10_000 } } },
     stop("budget"),
   ],
 ])("%s", (_name, changes, expected) => {
@@ -198,27 +197,6 @@ test("the thousandth pause is still within its bound", () => {
   expect(retry.decide(input({ policy, attempt: 2000 }))).toEqual(again(125));
 });
 
-test("a service that always fails sees at most 1 + ratio times its load", () => {
-  const random = seeded(1);
-  const policy = { ...POLICY, retries: 10, budget: { ratio: 0.2, minConcurrent: 0 } };
-  // Every try takes as long as any other, and the pause between tries nothing: the worst case for the budget.
-  const inFlight: number[] = Array.from({ length: 100 }, () => 1);
-  let tries = 0;
-  let requests = 0;
-  for (let step = 0; step < 50_000; step++) {
-    const at = Math.floor(random() * inFlight.length);
-    const attempt = inFlight[at] ?? 1;
-    tries++;
-    const retrying = inFlight.filter((other, index) => index !== at && other > 1).length;
-    const budget = { active: inFlight.length, retrying };
-    const decision = retry.decide(input({ policy, attempt, outcome: status(503), budget }));
-    if (decision.kind === "stop") requests++;
-    inFlight[at] = decision.kind === "retry" ? attempt + 1 : 1;
-  }
-  expect(tries / requests).toBeGreaterThan(1.1);
-  expect(tries / requests).toBeLessThanOrEqual(1.2 + 100 / requests);
-});
-
 test("never a retry beyond the limits, whatever comes together", () => {
   const random = seeded(2);
   for (let round = 0; round < 5000; round++) {
@@ -227,7 +205,7 @@ test("never a retry beyond the limits, whatever comes together", () => {
       outcome: oneOf(random, [CONNECT, RESET, TIMEOUT, status(200), status(429), status(503)]),
       method: oneOf(random, ["GET", "POST", "PUT"]),
       canReplay: random() < 0.7,
-      budget: { active: 1 + Math.floor(random() * 50), retrying: Math.floor(random() * 8) },
+      spending: spent(Math.floor(random() * 50), Math.floor(random() * 60), T),
       random,
       remainingMs: oneOf(random, [null, 0, 10, 100, 1000]),
     });

@@ -55,6 +55,7 @@ export const unreachable = (): Promise<Response> => Promise.reject(new SendError
 export const never = (): Promise<Response> => new Promise(() => undefined);
 
 export const THREE = [endpoint("a"), endpoint("b"), endpoint("c")];
+export const TWO = [endpoint("a"), endpoint("b")];
 export const get = (path = "/"): Request => new Request(`http://reviews${path}`);
 
 /** The status and code of an answer that the mesh gave itself. */

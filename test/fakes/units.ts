@@ -28,7 +28,7 @@ export const TRAFFIC: TrafficPolicy = {
     headers: [],
     backoff: { baseMs: 25, maxMs: 250 },
     anyMethod: false,
-    budget: { ratio: 0.2, minConcurrent: 3 },
+    budget: { ratio: 0.2, minPerSecond: 10, windowMs: 10_000 },
   },
   circuit: { failuresToOpen: 5, openForMs: 30_000, rejects: true },
   panicRatio: 0.5,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { carry } from "../../shared/forward/carry.ts";
 import type { Goal } from "../../shared/forward/carry.ts";
-import type { MeshKit } from "../fakes/mesh-kit.ts";
+import type { MeshKit, Send } from "../fakes/mesh-kit.ts";
 import {
   reception,
   setUp,
@@ -11,6 +11,7 @@ import {
   unreachable,
   never,
   THREE,
+  TWO,
   get,
   codeOf,
 } from "../fakes/loop.ts";
@@ -130,21 +131,40 @@ test.each([
   expect(signals.map(({ aborted }) => aborted)).toEqual(expected);
 });
 
-test("keeps retries within the budget, however many calls fail at once", async () => {
-  const traffic = {
-    ...TRAFFIC,
-    retry: { ...TRAFFIC.retry, retries: 3 },
-    circuit: { failuresToOpen: 1e9, openForMs: 1, rejects: true },
-  };
+test.each([8, 16, 32, 64])(
+  "loses no call of %i at once when one of two endpoints is suddenly gone",
+  async (callers) => {
+    let isGone = false;
+    const send: Send = async ({ id }) => {
+      await kit.mesh.ports.sleep(5);
+      return isGone && id === "a" ? unreachable() : ok();
+    };
+    const { kit } = setUp(service("reviews", { endpoints: TWO }), [], { send });
+    const statuses: number[] = [];
+    const callOften = async (): Promise<void> => {
+      for (let call = 0; call < 12; call++) {
+        isGone ||= statuses.length >= callers * 2;
+        statuses.push((await carry(kit.mesh, get(), reception())).status);
+      }
+    };
+
+    await kit.run(Promise.all(Array.from({ length: callers }, callOften)));
+
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    expect(kit.mesh.state.meter.host.retries).toBeGreaterThanOrEqual(5);
+  },
+);
+
+test("an outage sees a fifth more calls than there are, once the first retries are spent", async () => {
+  const traffic = { ...TRAFFIC, circuit: { failuresToOpen: 1e9, openForMs: 1, rejects: true } };
   const { kit, sent } = setUp(service("reviews", { traffic }), [unavailable]);
 
-  await kit.run(Promise.all(Array.from({ length: 100 }, () => carry(kit.mesh, get(), reception()))));
+  for (let round = 0; round < 10; round++)
+    await kit.run(Promise.all(Array.from({ length: 100 }, () => carry(kit.mesh, get(), reception()))));
 
-  // 100 first tries, and retries for at most a fifth of the calls in flight beside each other, three rounds deep.
-  expect(sent.length).toBeGreaterThan(102);
-  expect(sent.length).toBeLessThanOrEqual(100 + 3 * 20);
-  const { traffic: state } = linkedReviews(kit);
-  expect([state.active, state.retrying, state.load.inFlight.size]).toEqual([0, 0, 0]);
+  expect(sent.length).toBeGreaterThan(1_100);
+  expect(sent.length).toBeLessThanOrEqual(1_200);
+  expect(linkedReviews(kit).traffic.load.inFlight.size).toBe(0);
 });
 
 function linkedReviews(

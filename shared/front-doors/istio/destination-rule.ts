@@ -99,15 +99,18 @@ function slowStartOf(spec: DestinationTraffic["loadBalancer"]): object | undefin
   return present({ window: toDuration(duration), minimumPercent, aggression });
 }
 
-/** Envoy's `max_retries` is a number of retries in flight, whatever the load; a budget takes its place. */
+/**
+ * Envoy's limits are numbers of retries in flight, the mesh's are numbers a
+ * second: the same where a retry takes a second, stricter where it is faster.
+ */
 function budgetOf({ retryBudget, connectionPool }: DestinationTraffic): object | undefined {
   const maxRetries = connectionPool?.http?.maxRetries;
   if (retryBudget !== undefined) {
     return {
-      budget: present({ percent: retryBudget.percent, minConcurrent: retryBudget.minRetryConcurrency }),
+      budget: present({ percent: retryBudget.percent, minPerSecond: retryBudget.minRetryConcurrency }),
     };
   }
-  return maxRetries === undefined ? undefined : { budget: { percent: 0, minConcurrent: maxRetries } };
+  return maxRetries === undefined ? undefined : { budget: { percent: 0, minPerSecond: maxRetries } };
 }
 
 /** Istio's default, Envoy's too. */

@@ -12,6 +12,15 @@ import { duration, headerName, labels, positiveDuration, targetRefs, unique } fr
 import { checkName, keyName, loadBalancer } from "./load-balancer.ts";
 import { sessionPersistence } from "./session-persistence.ts";
 
+/** The mesh keeps count by whole seconds, for a minute. */
+const budgetWindow = positiveDuration.refine(
+  (text) => {
+    const ms = parseDuration(text) ?? 0;
+    return ms % 1_000 === 0 && ms >= 1_000 && ms <= 60_000;
+  },
+  { error: "must be whole seconds from 1s to 60s" },
+);
+
 const retry = z.strictObject({
   /** Retries, not tries; 0 turns them off. 2 by default, as many as Istio's. */
   attempts: z.int().min(0).max(10).optional(),
@@ -54,10 +63,12 @@ const retry = z.strictObject({
     .optional(),
   budget: z
     .strictObject({
-      /** Retries in flight in percent of requests in flight; 20 by default (Envoy). */
+      /** Retries in percent of first tries within the window; 20 by default (Linkerd). */
       percent: z.number().min(0).max(100).optional(),
-      /** Retries in flight that are always allowed; 3 by default (Envoy). */
-      minConcurrent: z.int().min(0).max(10_000).optional(),
+      /** Retries a second that are allowed at any rate; 10 by default (Linkerd). */
+      minPerSecond: z.int().min(0).max(10_000).optional(),
+      /** Over how long both are counted, from 1 s to 60 s in whole seconds; 10 s by default (Linkerd). */
+      window: budgetWindow.optional(),
     })
     .optional(),
   /** Retries methods that are not idempotent, too. */
