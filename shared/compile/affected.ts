@@ -5,11 +5,14 @@
  */
 import { DIRECTORY, serviceKey, virtualHostKey, workloadKey, type UnitKey } from "../engine/snapshot.ts";
 import type { Resource, ResourceRef } from "../wire/resource.ts";
+import type { ReferenceGrantSpec } from "../wire/resources/references.ts";
 import { covers, domainsAt } from "./attach.ts";
 import { derivedFrom } from "./chain.ts";
+import { gatewayOf, listenersOf } from "./listeners.ts";
 import { membersOf, membersWith, servicesWith, type Member } from "./members.ts";
 import { SYSTEM_NAMESPACE, type Scope } from "./policy.ts";
-import { findGateway, findRoute, spaceOf, type Space, type TrafficRule, type World } from "./state.ts";
+import { isRouteKind, nameInSpace } from "./route-kinds.ts";
+import { findListenerSet, findRoute, spaceOf, type Space, type TrafficRule, type World } from "./state.ts";
 
 /**
  * The units whose content may depend on a resource as the world has it now.
@@ -24,15 +27,28 @@ export function affected(world: World, resource: Resource | ResourceRef): Readon
   const space = spaceOf(world, namespace);
   switch (resource.kind) {
     case "Namespace":
-      return new Set(routesIn(world, name).flatMap((route) => attachedUnits(world, route)));
+      return new Set([
+        ...routesIn(world, name).flatMap((route) => attachedUnits(world, route)),
+        ...[...spaceOf(world, name).listenerSets.keys()].flatMap((set) => setUnits(world, `${name}/${set}`)),
+      ]);
     case "Service":
       return new Set([...serviceUnits(world, namespace, name), ...namingUnits(world, qualified)]);
     case "Endpoint":
       return new Set(memberUnits(space, namespace, space.declared.get(name)));
     case "Gateway":
       return new Set([DIRECTORY, ...gatewayUnits(world, namespace, name)]);
-    case "HTTPRoute":
-      return new Set(routeUnits(world, qualified));
+    case "ListenerSet":
+      return new Set(setUnits(world, qualified));
+    case "ReferenceGrant":
+      return new Set(grantUnits(world, space.grants.get(name)));
+    case "EndpointSlice":
+      return new Set(
+        (space.slices.get(name) ?? []).flatMap((member) => memberUnits(space, namespace, member)),
+      );
+    case "BackendTLSPolicy": {
+      const targets = space.backendTls.get(name)?.spec.targetRefs ?? [];
+      return new Set(targets.map((target) => serviceKey(`${namespace}/${target.name}`)));
+    }
     case "AuthorizationPolicy":
       return new Set(scopeUnits(world, namespace, space.authorizations.get(name)?.scope));
     case "ServiceIntentions":
@@ -51,7 +67,9 @@ export function affected(world: World, resource: Resource | ResourceRef): Readon
     case "TrafficPolicy":
       return new Set(trafficUnits(world, namespace, space.traffic.get(name)));
     default:
-      return new Set();
+      return isRouteKind(kind)
+        ? new Set(routeUnits(world, `${namespace}/${nameInSpace(kind, name)}`))
+        : new Set();
   }
 }
 
@@ -94,11 +112,31 @@ function hostsUnder(world: World, listener: string, domains: readonly string[]):
 }
 
 function gatewayUnits(world: World, namespace: string, name: string): UnitKey[] {
-  const gateway = `${namespace}/${name}`;
-  return (findGateway(world, gateway)?.spec.listeners ?? []).flatMap((listener) => {
-    const id = `${gateway}/${listener.name}`;
-    return domainsAt(world, id).map((domain) => virtualHostKey(id, domain));
-  });
+  return listenersOf(world, `${namespace}/${name}`).flatMap(({ id }) => hostsAt(world, id));
+}
+
+function hostsAt(world: World, listener: string): UnitKey[] {
+  return domainsAt(world, listener).map((domain) => virtualHostKey(listener, domain));
+}
+
+/** A set's listeners take the place of others' at their ports, or leave it to them. */
+function setUnits(world: World, set: string): UnitKey[] {
+  const resource = findListenerSet(world, set);
+  const gateway = gatewayOf(world, `ListenerSet ${set}`);
+  if (resource === undefined || gateway === null) return [];
+  const ports = new Set(resource.spec.listeners.map(({ port }) => port));
+  const rivals = listenersOf(world, gateway).filter(
+    (entry) => entry.owner.startsWith("ListenerSet ") && ports.has(entry.listener.port),
+  );
+  return [DIRECTORY, ...rivals.flatMap(({ id }) => hostsAt(world, id))];
+}
+
+/** The routes that could do with a grant what they could not without. */
+function grantUnits(world: World, grant: Resource<ReferenceGrantSpec> | undefined): UnitKey[] {
+  const namespaces = new Set(grant?.spec.from.map(({ namespace }) => namespace));
+  return [...namespaces].flatMap((namespace) =>
+    routesIn(world, namespace).flatMap((route) => routeUnits(world, route)),
+  );
 }
 
 /** The units that name a service as a backend: they tell whether it exists. */

@@ -4,15 +4,39 @@
  * @module
  */
 import * as host from "../engine/host.ts";
-import type { GatewayListener } from "../wire/resources/gateway.ts";
-import type { ParentRef } from "../wire/resources/http-route.ts";
-import { selects } from "./labels.ts";
+import type { ListenerSpec } from "../wire/resources/listener.ts";
+import type { ParentRef } from "../wire/resources/route-fields.ts";
+import { admitsNamespace, kindsAt, listenersBy, type ListenerEntry } from "./listeners.ts";
 import { addTo, removeFrom } from "./multimap.ts";
-import { findGateway, findRoute, type Attachment, type HttpRoute, type World } from "./state.ts";
+import { isForRequests } from "./route-kinds.ts";
+import { findRoute, findService, type Attachment, type HttpRoute, type World } from "./state.ts";
 
-/** Routes (`namespace/name`) that name a parent, whether or not it takes them. */
+/** Routes that name a parent (`namespace/name`), whether or not it takes them. */
 export function routesAt(world: World, kind: ParentRef["kind"], parent: string): string[] {
   return [...(world.routesByParent.get(`${kind} ${parent}`) ?? [])];
+}
+
+/** A parentRef's parent as routes are indexed by it: `Gateway namespace/name`. */
+export function parentKey({ metadata }: HttpRoute, { kind, namespace, name }: ParentRef): string {
+  return `${kind} ${namespace ?? metadata.namespace}/${name}`;
+}
+
+/**
+ * The port of a Service that a parentRef means, by number or by name; `null`
+ * means all of them, `undefined` that there is no such port, or no such Service.
+ */
+export function parentPort(world: World, route: HttpRoute, ref: ParentRef): number | null | undefined {
+  const { namespace, name, sectionName, port } = ref;
+  const service = findService(world, `${namespace ?? route.metadata.namespace}/${name}`);
+  if (service === undefined) return undefined;
+  if (sectionName === undefined && port === undefined) return null;
+  const { ports } = service.spec;
+  // A Service without ports is reached at whatever port its endpoints have.
+  if (ports.length === 0 && sectionName === undefined) return port;
+  return ports.find(
+    (one) =>
+      (sectionName === undefined || one.name === sectionName) && (port === undefined || one.port === port),
+  )?.port;
 }
 
 /** Computes a route's attachments anew. */
@@ -22,6 +46,8 @@ export function attach(world: World, key: string): void {
   if (route === undefined) return;
   const attachments = attachmentsOf(world, route);
   world.attachments.byRoute.set(key, attachments);
+  // Streams have no virtual hosts.
+  if (!isForRequests(route)) return;
   for (const { listener, domains } of attachments) {
     const byDomain = world.attachments.byListener.get(listener) ?? new Map<string, Set<string>>();
     world.attachments.byListener.set(listener, byDomain);
@@ -44,60 +70,51 @@ export function detach(world: World, key: string): void {
 function attachmentsOf(world: World, route: HttpRoute): Attachment[] {
   const byListener = new Map<string, Attachment>();
   for (const ref of route.spec.parentRefs) {
-    if (ref.kind !== "Gateway") continue;
-    const gateway = `${ref.namespace ?? route.metadata.namespace}/${ref.name}`;
-    for (const listener of findGateway(world, gateway)?.spec.listeners ?? []) {
-      if (refuses(world, { gateway, listener }, ref, route) !== null) continue;
-      const id = `${gateway}/${listener.name}`;
-      byListener.set(id, { listener: id, domains: domainsOf(listener, route) });
+    for (const entry of listenersBy(world, parentKey(route, ref))) {
+      if (refuses(world, entry, ref, route) !== null) continue;
+      byListener.set(entry.id, { listener: entry.id, domains: domainsOf(entry.listener, route) });
     }
   }
   return [...byListener.values()];
 }
 
-/** A listener and the gateway (`namespace/name`) that has it. */
-export interface ListenerOf {
-  readonly gateway: string;
-  readonly listener: GatewayListener;
+/** Why a listener does not take a route. */
+export interface AttachRefusal {
+  /** Gateway API's, in the order in which they are found. */
+  readonly reason: "NoMatchingParent" | "NotAllowedByListeners" | "NoMatchingListenerHostname";
+  /** Words that complete "the listener …". */
+  readonly message: string;
 }
 
-/** Why a listener does not take a route by a parentRef, in words that complete "the listener …"; `null`: it does. */
+/** Why a listener does not take a route by a parentRef that names its owner; `null`: it does. */
 export function refuses(
   world: World,
-  { gateway, listener }: ListenerOf,
+  { listener, namespace, fault }: ListenerEntry,
   ref: ParentRef,
   route: HttpRoute,
-): string | null {
-  if (ref.sectionName !== undefined && ref.sectionName !== listener.name) return "has another name";
-  if (ref.port !== undefined && ref.port !== listener.port) return "has another port";
-  if (!admitsNamespace(world, { gateway, listener }, route.metadata.namespace)) {
-    return "does not allow routes from this namespace (allowedRoutes.namespaces)";
+): AttachRefusal | null {
+  if (ref.sectionName !== undefined && ref.sectionName !== listener.name) {
+    return { reason: "NoMatchingParent", message: "has another name" };
   }
-  const { kinds } = listener.allowedRoutes;
-  if (kinds.length > 0 && !kinds.some(({ kind }) => kind === "HTTPRoute")) {
-    return "does not allow HTTPRoutes (allowedRoutes.kinds)";
+  if (ref.port !== undefined && ref.port !== listener.port) {
+    return { reason: "NoMatchingParent", message: "has another port" };
   }
-  return domainsOf(listener, route).length === 0 ? "serves none of the route's hostnames" : null;
+  if (fault !== null) return { reason: "NoMatchingParent", message: `is not accepted: ${fault.message}` };
+  const { namespaces } = listener.allowedRoutes;
+  if (!admitsNamespace(world, namespaces, { own: namespace, other: route.metadata.namespace })) {
+    const message = "does not allow routes from this namespace (allowedRoutes.namespaces)";
+    return { reason: "NotAllowedByListeners", message };
+  }
+  if (!kindsAt(listener).some((kind) => kind === route.kind)) {
+    const message = `does not allow ${route.kind}s (allowedRoutes.kinds, protocol)`;
+    return { reason: "NotAllowedByListeners", message };
+  }
+  return domainsOf(listener, route).length === 0
+    ? { reason: "NoMatchingListenerHostname", message: "serves none of the route's hostnames" }
+    : null;
 }
 
-function admitsNamespace(world: World, { gateway, listener }: ListenerOf, namespace: string): boolean {
-  const { from, selector } = listener.allowedRoutes.namespaces;
-  switch (from) {
-    case "All":
-      return true;
-    case "None":
-      return false;
-    case "Same":
-      return gateway.startsWith(`${namespace}/`);
-    case "Selector": {
-      // Kubernetes labels every namespace with its name.
-      const labels = { ...world.namespaces.get(namespace), "kubernetes.io/metadata.name": namespace };
-      return selector !== undefined && selects(selector, labels);
-    }
-  }
-}
-
-function domainsOf({ hostname = "*" }: GatewayListener, { spec }: HttpRoute): string[] {
+function domainsOf({ hostname = "*" }: ListenerSpec, { spec }: HttpRoute): string[] {
   if (spec.hostnames.length === 0) return [hostname];
   return spec.hostnames.flatMap((name) => host.intersectHost(hostname, name) ?? []);
 }

@@ -4,13 +4,14 @@
  *
  * @module
  */
-import type { Endpoint } from "../engine/endpoint.ts";
+import type { Address, Endpoint } from "../engine/endpoint.ts";
 import * as host from "../engine/host.ts";
 import {
   DIRECTORY,
   serviceKey,
   type DirectoryUnit,
   type InboundPolicy,
+  type Listener,
   type ServiceRoutes,
   type ServiceUnit,
   type Subset,
@@ -19,12 +20,14 @@ import {
   type VirtualHostUnit,
   type WorkloadUnit,
 } from "../engine/snapshot.ts";
-import type { RouteSet } from "../engine/route.ts";
-import { domainsAt, domainsOver, routesAt } from "./attach.ts";
+import type { Backend, RouteSet } from "../engine/route.ts";
+import { domainsAt, domainsOver, parentKey, parentPort, routesAt } from "./attach.ts";
 import { endpointId, membersOf, servicesWith, type Member } from "./members.ts";
 import { hasLabels } from "./labels.ts";
+import { isServed, listenersOf, type ListenerEntry } from "./listeners.ts";
 import { compareText, inOrder } from "./multimap.ts";
 import { concerns, decidePeer, pool, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
+import { isForRequests } from "./route-kinds.ts";
 import { compileRoutes } from "./routes.ts";
 import {
   findRoute,
@@ -58,9 +61,16 @@ export function compileUnit(world: World, key: UnitKey): Unit | null {
 /** The service units that a unit's routes name: what a host that holds the unit needs, too. */
 export function references(unit: Unit): UnitKey[] {
   const sets = routeSetsOf(unit);
-  const backends = sets.flatMap(({ actions }) => actions.flatMap((action) => action.backends));
-  const usable = backends.filter(({ invalid }) => invalid === undefined);
+  const usable = sets.flatMap(targetsIn).filter(({ invalid }) => invalid === undefined);
   return [...new Set(usable.map(({ service }) => serviceKey(service)))].sort(compareText);
+}
+
+/** The backends of a set, and the mirrors of its rules and backends. */
+function targetsIn({ actions }: RouteSet): readonly Pick<Backend, "service" | "invalid">[] {
+  return actions.flatMap(({ filters, backends }) => [
+    ...(filters.mirrors ?? []),
+    ...backends.flatMap((backend) => [backend, ...(backend.filters.mirrors ?? [])]),
+  ]);
 }
 
 function routeSetsOf(unit: Unit): readonly RouteSet[] {
@@ -69,30 +79,32 @@ function routeSetsOf(unit: Unit): readonly RouteSet[] {
 }
 
 function compileDirectory(world: World): DirectoryUnit {
-  const listeners = [...world.spaces].flatMap(([namespace, { gateways }]) =>
-    [...gateways.values()].flatMap(({ metadata, spec }) =>
-      spec.listeners.map(({ name, port, protocol, hostname }) => {
-        const gateway = `${namespace}/${metadata.name}`;
-        const id = `${gateway}/${name}`;
-        const scheme = protocol === "HTTPS" ? ("https" as const) : ("http" as const);
-        const pathLevel = pathLevelOf(world, id);
-        return {
-          id,
-          gateway,
-          port,
-          scheme,
-          hostname: hostname ?? "*",
-          domains: domainsAt(world, id).sort(host.compareHost),
-          ...(pathLevel === undefined ? {} : { pathLevel }),
-        };
-      }),
-    ),
+  const gateways = [...world.spaces].flatMap(([namespace, space]) =>
+    [...space.gateways.keys()].map((name) => `${namespace}/${name}`),
+  );
+  const listeners = gateways.flatMap((gateway) =>
+    listenersOf(world, gateway)
+      .filter((entry) => isServed(world, entry))
+      .map((entry) => compileListener(world, entry)),
   );
   return {
     kind: "directory",
     trustDomain: world.trustDomain,
     keys: world.keys,
     listeners: listeners.sort((a, b) => compareText(a.id, b.id)),
+  };
+}
+
+function compileListener(world: World, { id, gateway, listener }: ListenerEntry): Listener {
+  const pathLevel = pathLevelOf(world, id);
+  return {
+    id,
+    gateway,
+    port: listener.port,
+    scheme: listener.protocol === "HTTPS" ? "https" : "http",
+    hostname: listener.hostname ?? "*",
+    domains: domainsAt(world, id).sort(host.compareHost),
+    ...(pathLevel === undefined ? {} : { pathLevel }),
   };
 }
 
@@ -149,6 +161,7 @@ function compileService(world: World, qualified: string): ServiceUnit | null {
       namespace,
       name,
       needsAge: warmsUp(rule),
+      needsTls: isTlsOnly(space, name),
       inbound: indexOf(subjectOf(space, namespace, member)),
     }),
   );
@@ -201,14 +214,26 @@ interface Place {
   readonly name: string;
   /** A slow start goes by the endpoints' age; without one it would only make units larger. */
   readonly needsAge: boolean;
+  /** A BackendTLSPolicy forbids plain text. */
+  readonly needsTls: boolean;
   readonly inbound: number;
 }
 
-function compileEndpoint(member: Member, { space, namespace, name, needsAge, inbound }: Place): Endpoint {
+function isTlsOnly({ backendTls }: Space, service: string): boolean {
+  return [...backendTls.values()].some(({ spec }) => spec.targetRefs.some(({ name }) => name === service));
+}
+
+/** The same address by TLS; an endpoint that does not speak it fails, instead of being called in plain text. */
+function withTls(address: Address): Address {
+  return address.kind === "origin" ? { ...address, url: address.url.replace(/^http:/, "https:") } : address;
+}
+
+function compileEndpoint(member: Member, place: Place): Endpoint {
+  const { space, namespace, name, needsAge, needsTls, inbound } = place;
   const id = endpointId(member, name);
   return {
     id,
-    address: member.address,
+    address: needsTls ? withTls(member.address) : member.address,
     version: member.labels["version"] ?? "",
     weight: member.weight,
     health: member.health,
@@ -291,13 +316,13 @@ function compileServiceRoutes(world: World, qualified: string): ServiceRoutes[] 
 function serviceRoutes(world: World, qualified: string): ServiceRoute[] {
   return routesAt(world, "Service", qualified).flatMap((key) => {
     const route = findRoute(world, key);
-    if (route === undefined) return [];
+    if (route === undefined || !isForRequests(route)) return [];
     return route.spec.parentRefs
-      .filter(
-        ({ kind, namespace, name }) =>
-          kind === "Service" && `${namespace ?? route.metadata.namespace}/${name}` === qualified,
-      )
-      .map(({ port }) => ({ route, port: port ?? null }));
+      .filter((ref) => parentKey(route, ref) === `Service ${qualified}`)
+      .flatMap((ref) => {
+        const port = ref.sectionName === undefined ? (ref.port ?? null) : parentPort(world, route, ref);
+        return port === undefined ? [] : [{ route, port }];
+      });
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Route sets: the rules of several HTTPRoutes, sorted into the order in which they win.
+ * Route sets: the rules of several HTTPRoutes and GRPCRoutes, sorted into the order in which they win.
  *
  * @module
  */
@@ -15,10 +15,11 @@ import {
   isListed,
 } from "./extensions.ts";
 import { faultsAt } from "./faults.ts";
-import { compileFilters } from "./filters.ts";
+import { backendService, judgeBackend, type Origin, type Target } from "./backends.ts";
+import { compileFilters, type MirrorTarget } from "./filters.ts";
 import { compareText } from "./multimap.ts";
-import { retryOf, stickyOf, timeoutsOf } from "./traffic.ts";
-import { findService, type HttpRoute, type World } from "./state.ts";
+import { compileSession, retryOf, stickyOf, timeoutsOf } from "./traffic.ts";
+import type { HttpRoute, World } from "./state.ts";
 
 /** A route's place in a set. */
 export interface Candidate {
@@ -26,9 +27,6 @@ export interface Candidate {
   /** How specific the host name is by which the route came here: 0 is best and beats all that a match says. */
   readonly rank: number;
 }
-
-/** From outside, a route may name backends of its own namespace only; inside the mesh, of any (GAMMA). */
-export type Origin = "gateway" | "mesh";
 
 /** Compiles routes into one set. An action belongs to one rule; a rule's matches share it. */
 export function compileRoutes(world: World, candidates: readonly Candidate[], origin: Origin): RouteSet {
@@ -41,14 +39,18 @@ export function compileRoutes(world: World, candidates: readonly Candidate[], or
       const action = actions.length - 1;
       return rule.matches.map((match) => {
         const entry = compileEntry(match, action, world.trustDomain);
-        return { rank, tier: tierOf(route, entry, origin), entry };
+        const precedence = precedenceOf(route, match, entry);
+        return { rank, tier: tierOf(route, entry, origin), precedence, entry };
       });
     }),
   );
   // The sort is stable: what is equal here stays in the order of routes, rules and matches.
   const entries = ranked
     .sort(
-      (a, b) => a.rank - b.rank || a.tier - b.tier || (a.tier === 1 ? compareEntries(a.entry, b.entry) : 0),
+      (a, b) =>
+        a.rank - b.rank ||
+        a.tier - b.tier ||
+        (a.tier === 1 ? comparePrecedence(a.precedence, b.precedence) : 0),
     )
     .map(({ entry }) => entry);
   return { entries, actions };
@@ -76,9 +78,8 @@ function ageOf({ metadata }: HttpRoute): string {
   return `${metadata.creationTimestamp} ${metadata.namespace}/${metadata.name}`;
 }
 
-/** Gateway API: exact path, longest prefix, method, most headers, most query parameters. */
-function compareEntries(a: RouteEntry, b: RouteEntry): number {
-  const [first, second] = [precedenceOf(a), precedenceOf(b)];
+/** The greater number at the first place where two differ comes first. */
+function comparePrecedence(first: readonly number[], second: readonly number[]): number {
   for (const [index, value] of first.entries()) {
     const difference = (second[index] ?? 0) - value;
     if (difference !== 0) return difference;
@@ -86,14 +87,32 @@ function compareEntries(a: RouteEntry, b: RouteEntry): number {
   return 0;
 }
 
-function precedenceOf({ path, method, headers, query }: RouteEntry): readonly number[] {
-  return [
-    path.kind === "exact" ? 1 : 0,
-    path.value.length,
-    method === undefined ? 0 : 1,
-    headers.length,
-    query.length,
-  ];
+/**
+ * Gateway API: exact path, longest prefix, method, most headers, most query
+ * parameters. It leaves regular expressions open; here they come before
+ * prefixes, since a rule for everything would otherwise hide all of them.
+ */
+function precedenceOf({ kind }: HttpRoute, match: HttpMatch, entry: RouteEntry): readonly number[] {
+  const { path, method, headers, query } = entry;
+  if (kind === "GRPCRoute") return [path.kind === "exact" ? 3 : 1, ...grpcLengths(match), headers.length];
+  return [RANKS[path.kind], path.value.length, method === undefined ? 0 : 1, headers.length, query.length];
+}
+
+const RANKS: Readonly<Record<PathMatch["kind"], number>> = {
+  exact: 3,
+  regex: 2,
+  prefix: 1,
+  "text-prefix": 1,
+};
+
+/** Characters of the service, then of the method; what stands for any counts for nothing. */
+function grpcLengths({ path }: HttpMatch): [service: number, method: number] {
+  const [, service = "", method = ""] = path.value.split("/");
+  return [lengthOf(service), lengthOf(method)];
+}
+
+function lengthOf(part: string): number {
+  return part === "[^" || part === "]+" ? 0 : part.length;
 }
 
 function compileEntry(
@@ -132,15 +151,19 @@ function compileAction(world: World, { route, rule, index }: RuleOf, origin: Ori
   const timeouts = timeoutsOf(rule);
   const retry = retryOf(rule);
   const name = `${route.metadata.namespace}/${route.metadata.name}`;
-  const sticky = stickyOf(world, name);
-  const faults = [...compileFaults(rule.faults ?? [], name), ...faultsAt(world, name)];
+  // Policies target HTTPRoutes; a route of another kind may have the same name.
+  const isTarget = route.kind === "HTTPRoute";
+  const sticky = isTarget ? stickyOf(world, name) : undefined;
+  const targetOf = mirrorsOf(world, route, origin);
+  const faults = [...compileFaults(rule.faults ?? [], name), ...(isTarget ? faultsAt(world, name) : [])];
   return {
     route: name,
     rule: rule.name ?? String(index),
-    filters: compileFilters(rule.filters),
+    filters: compileFilters(rule.filters, targetOf),
     ...(rule.respond === undefined ? {} : { respond: rule.respond }),
     backends: rule.backendRefs.map((ref) => compileBackend(world, route, ref, origin)),
     ...(sticky === undefined ? {} : { sticky }),
+    ...(rule.sessionPersistence === undefined ? {} : { session: compileSession(rule.sessionPersistence) }),
     ...(timeouts === undefined ? {} : { timeouts }),
     ...(retry === undefined ? {} : { retry }),
     ...(faults.length === 0 ? {} : { faults }),
@@ -148,39 +171,28 @@ function compileAction(world: World, { route, rule, index }: RuleOf, origin: Ori
 }
 
 function compileBackend(world: World, route: HttpRoute, ref: BackendRef, origin: Origin): Backend {
+  return {
+    ...compileTarget(world, route, ref, origin),
+    weight: ref.weight,
+    filters: compileFilters(ref.filters, mirrorsOf(world, route, origin)),
+  };
+}
+
+function mirrorsOf(world: World, route: HttpRoute, origin: Origin): MirrorTarget {
+  return ({ backendRef }) => compileTarget(world, route, backendRef, origin);
+}
+
+function compileTarget(
+  world: World,
+  route: HttpRoute,
+  ref: Target & { readonly subset?: string | undefined },
+  origin: Origin,
+): Omit<Backend, "weight" | "filters"> {
   const invalid = judgeBackend(world, route, ref, origin);
   return {
     service: backendService(route, ref),
     port: ref.port ?? null,
     ...(ref.subset === undefined ? {} : { subset: ref.subset }),
-    weight: ref.weight,
-    filters: compileFilters(ref.filters),
     ...(invalid === null ? {} : { invalid }),
   };
-}
-
-/** `namespace/name` of what a backend reference names. */
-export function backendService(route: HttpRoute, { namespace, name }: BackendRef): string {
-  return `${namespace ?? route.metadata.namespace}/${name}`;
-}
-
-/**
- * Why a backend cannot be used, or `null`. Whether it may be named is told
- * before whether it exists: the one who may not learns nothing.
- */
-export function judgeBackend(
-  world: World,
-  route: HttpRoute,
-  ref: BackendRef,
-  origin: Origin,
-): NonNullable<Backend["invalid"]> | null {
-  if (ref.group !== "" || ref.kind !== "Service") return "backend.kind";
-  const isForeign = (ref.namespace ?? route.metadata.namespace) !== route.metadata.namespace;
-  if (isForeign && origin === "gateway") return "backend.forbidden";
-  const ports = findService(world, backendService(route, ref))?.spec.ports;
-  if (ports === undefined) return "backend.missing";
-  // A Service without ports is reached at whatever port its endpoints have; only listed rules may leave theirs out.
-  return ports.length === 0 || ref.port === undefined || ports.some(({ port }) => port === ref.port)
-    ? null
-    : "backend.missing";
 }

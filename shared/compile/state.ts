@@ -8,21 +8,27 @@ import type { HashKey } from "../engine/hash.ts";
 import type { PathLevel } from "../engine/path.ts";
 import type { TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
 import type { Resource } from "../wire/resource.ts";
+import type { BackendTlsPolicySpec } from "../wire/resources/backend-tls-policy.ts";
 import type { GatewaySpec } from "../wire/resources/gateway.ts";
+import type { GatewayClassSpec } from "../wire/resources/gateway-class.ts";
+import type { ListenerSetSpec } from "../wire/resources/listener-set.ts";
+import type { ReferenceGrantSpec } from "../wire/resources/references.ts";
+import type { HeldValues } from "../wire/resources/secret.ts";
 import type { HttpRouteSpec } from "../wire/resources/http-route.ts";
 import type { ServiceSpec } from "../wire/resources/service.ts";
 import type { FaultPolicy } from "./faults.ts";
 import type { Labels } from "./labels.ts";
+import type { ListenerEntry } from "./listeners.ts";
 import { createMembers, type Member, type Members } from "./members.ts";
 import type { MultiMap } from "./multimap.ts";
 import type { AuthorizationPolicy, IntentionPolicy, LimitPolicy, PeerPolicy } from "./policy.ts";
 
-/** A stored HTTPRoute. */
+/** A stored route: an HTTPRoute, or one of another kind in its form (see `route-kinds.ts`). */
 export type HttpRoute = Resource<HttpRouteSpec>;
 
 /** A route at a listener: the host names that both of them serve. */
 export interface Attachment {
-  /** `namespace/gateway/listener`. */
+  /** The `id` of a `ListenerEntry`. */
   readonly listener: string;
   readonly domains: readonly string[];
 }
@@ -65,7 +71,15 @@ export interface TrafficRule {
 export interface Space {
   readonly services: Map<string, Resource<ServiceSpec>>;
   readonly gateways: Map<string, Resource<GatewaySpec>>;
+  readonly listenerSets: Map<string, Resource<ListenerSetSpec>>;
+  /** By `nameInSpace`. */
   readonly routes: Map<string, HttpRoute>;
+  readonly grants: Map<string, Resource<ReferenceGrantSpec>>;
+  readonly backendTls: Map<string, Resource<BackendTlsPolicySpec>>;
+  readonly secrets: Map<string, Resource<HeldValues>>;
+  readonly configMaps: Map<string, Resource<HeldValues>>;
+  /** The members that each EndpointSlice declares. */
+  readonly slices: Map<string, readonly Member[]>;
   readonly authorizations: Map<string, AuthorizationPolicy>;
   readonly intentions: Map<string, IntentionPolicy>;
   readonly peers: Map<string, PeerPolicy>;
@@ -87,9 +101,14 @@ export interface World {
   readonly spaces: Map<string, Space>;
   /** Labels of the namespaces that are declared. */
   readonly namespaces: Map<string, Labels>;
-  /** Routes (`namespace/name`) by what they attach to: `Gateway namespace/name` or `Service namespace/name`. */
+  readonly gatewayClasses: Map<string, Resource<GatewayClassSpec>>;
+  /** ListenerSets (`namespace/name`) by the Gateway that they name. */
+  readonly setsByGateway: MultiMap<string>;
+  /** The listeners of each Gateway, as far as somebody has asked. */
+  readonly listeners: Map<string, readonly ListenerEntry[]>;
+  /** Routes (by `routeKey`) by what they attach to: `Gateway`, `ListenerSet` or `Service`, a space, `namespace/name`. */
   readonly routesByParent: MultiMap<string>;
-  /** Routes by the services that they name as backends. */
+  /** Routes by the services that they name as backends or mirrors. */
   readonly routesByBackend: MultiMap<string>;
   readonly attachments: Attachments;
   /** What documents of other meshes became, by the `resourceKey` of each; of a chain, by its `chainKey`. */
@@ -105,6 +124,9 @@ export function createWorld({ trustDomain }: { readonly trustDomain: string }): 
     keys: [],
     spaces: new Map(),
     namespaces: new Map(),
+    gatewayClasses: new Map(),
+    setsByGateway: new Map(),
+    listeners: new Map(),
     routesByParent: new Map(),
     routesByBackend: new Map(),
     attachments: { byRoute: new Map(), byListener: new Map() },
@@ -117,7 +139,13 @@ function createSpace(): Space {
   return {
     services: new Map(),
     gateways: new Map(),
+    listenerSets: new Map(),
     routes: new Map(),
+    grants: new Map(),
+    backendTls: new Map(),
+    secrets: new Map(),
+    configMaps: new Map(),
+    slices: new Map(),
     authorizations: new Map(),
     intentions: new Map(),
     peers: new Map(),
@@ -165,7 +193,13 @@ export function findGateway(world: World, qualified: string): Resource<GatewaySp
   return world.spaces.get(namespace)?.gateways.get(name);
 }
 
-/** The HTTPRoute of this name (`namespace/name`). */
+/** The ListenerSet of this name (`namespace/name`). */
+export function findListenerSet(world: World, qualified: string): Resource<ListenerSetSpec> | undefined {
+  const [namespace, name] = splitName(qualified);
+  return world.spaces.get(namespace)?.listenerSets.get(name);
+}
+
+/** The route of this `routeKey`. */
 export function findRoute(world: World, qualified: string): HttpRoute | undefined {
   const [namespace, name] = splitName(qualified);
   return world.spaces.get(namespace)?.routes.get(name);

@@ -4,14 +4,16 @@
  * @module
  */
 import type { ResourceRef } from "../wire/resource.ts";
-import type { ParentRef } from "../wire/resources/http-route.ts";
-import { refuses } from "./attach.ts";
+import type { ParentRef } from "../wire/resources/route-fields.ts";
+import { parentKey, parentPort, refuses } from "./attach.ts";
+import { backendService, judgeBackend, targetsOf } from "./backends.ts";
 import type { FaultPolicy } from "./faults.ts";
 import { hasLabels } from "./labels.ts";
+import { gatewayOf, listenersBy } from "./listeners.ts";
 import { derivedFrom } from "./chain.ts";
 import { membersOf, membersWith, servicesWith } from "./members.ts";
 import { isForAll, oldest, SYSTEM_NAMESPACE, type Policy } from "./policy.ts";
-import { backendService, judgeBackend } from "./routes.ts";
+import { isRouteKind, nameInSpace } from "./route-kinds.ts";
 import {
   findGateway,
   findService,
@@ -47,10 +49,6 @@ function inspectOwn(
       return space.services.has(name) ? inspectService(space, name) : [];
     case "Endpoint":
       return inspectEndpoint(space, name);
-    case "HTTPRoute": {
-      const route = space.routes.get(name);
-      return route === undefined ? [] : [...inspectParents(world, route), ...inspectBackends(world, route)];
-    }
     case "AuthorizationPolicy":
       return inspectPolicy(world, space.authorizations.get(name));
     case "ServiceIntentions":
@@ -64,8 +62,12 @@ function inspectOwn(
     case "TrafficPolicy":
       return inspectTraffic(space, name);
     default:
-      return [];
+      return isRouteKind(kind) ? inspectRoute(world, space.routes.get(nameInSpace(kind, name))) : [];
   }
+}
+
+function inspectRoute(world: World, route: HttpRoute | undefined): string[] {
+  return route === undefined ? [] : [...inspectParents(world, route), ...inspectBackends(world, route)];
 }
 
 function inspectService({ members }: Space, name: string): string[] {
@@ -92,54 +94,54 @@ function inspectParents(world: World, route: HttpRoute): string[] {
   return route.spec.parentRefs.flatMap((ref) => {
     const parent = `${ref.namespace ?? route.metadata.namespace}/${ref.name}`;
     return ref.kind === "Service"
-      ? inspectServiceParent(world, ref, parent)
-      : inspectGateway(world, route, ref, parent);
+      ? inspectServiceParent(world, route, ref, parent)
+      : inspectListeners(world, route, ref, parent);
   });
 }
 
-function inspectServiceParent(world: World, { port }: ParentRef, parent: string): string[] {
+function inspectServiceParent(world: World, route: HttpRoute, ref: ParentRef, parent: string): string[] {
   const ports = findService(world, parent)?.spec.ports;
   if (ports === undefined) return [`its parent Service ${parent} does not exist`];
-  if (port === undefined || ports.length === 0 || ports.some((one) => one.port === port)) return [];
-  return [`its parent Service ${parent} has no port ${port}: it routes nothing there`];
+  if (parentPort(world, route, ref) !== undefined) return [];
+  return [`its parent Service ${parent} has no port ${ref.sectionName ?? ref.port}: it routes nothing there`];
 }
 
-function inspectGateway(world: World, route: HttpRoute, ref: ParentRef, parent: string): string[] {
-  const gateway = findGateway(world, parent);
-  if (gateway === undefined) return [`its parent Gateway ${parent} does not exist`];
-  const faults = gateway.spec.listeners.map((listener) => ({
-    name: listener.name,
-    fault: refuses(world, { gateway: parent, listener }, ref, route),
+function inspectListeners(world: World, route: HttpRoute, ref: ParentRef, parent: string): string[] {
+  const owner = parentKey(route, ref);
+  const gateway = gatewayOf(world, owner);
+  const isThere = gateway !== null && findGateway(world, gateway) !== undefined;
+  if (!isThere) return [`its parent ${ref.kind} ${parent} does not exist`];
+  const faults = listenersBy(world, owner).map((entry) => ({
+    name: entry.listener.name,
+    fault: refuses(world, entry, ref, route),
   }));
   if (faults.some(({ fault }) => fault === null)) return [];
-  const reasons = faults.map(({ name, fault }) => `listener ${name} ${fault ?? ""}`);
-  return [`no listener of Gateway ${parent} takes it: ${reasons.join("; ")}`];
+  const reasons = faults.map(({ name, fault }) => `listener ${name} ${fault?.message ?? ""}`);
+  return [`no listener of ${ref.kind} ${parent} takes it: ${reasons.join("; ")}`];
 }
 
 function inspectBackends(world: World, route: HttpRoute): string[] {
-  const isAtGateway = route.spec.parentRefs.some(({ kind }) => kind === "Gateway");
-  return route.spec.rules.flatMap(({ backendRefs }) =>
-    backendRefs.flatMap((ref) => {
-      const service = backendService(route, ref);
-      switch (judgeBackend(world, route, ref, isAtGateway ? "gateway" : "mesh")) {
-        case "backend.missing": {
-          const missing =
-            findService(world, service) === undefined ? "does not exist" : `has no port ${ref.port ?? ""}`;
-          return [`its backend Service ${service} ${missing}: its share of requests is answered with 500`];
-        }
-        case "backend.kind":
-          return [
-            `its backend ${ref.kind} ${service} is no Service: its share of requests is answered with 500`,
-          ];
-        case "backend.forbidden":
-          return [
-            `at a Gateway it may not use Service ${service} of another namespace: its share is answered with 500`,
-          ];
-        case null:
-          return [];
+  const isAtGateway = route.spec.parentRefs.some(({ kind }) => kind !== "Service");
+  return targetsOf(route).flatMap((ref) => {
+    const service = backendService(route, ref);
+    switch (judgeBackend(world, route, ref, isAtGateway ? "gateway" : "mesh")) {
+      case "backend.missing": {
+        const missing =
+          findService(world, service) === undefined ? "does not exist" : `has no port ${ref.port ?? ""}`;
+        return [`its backend Service ${service} ${missing}: its share of requests is answered with 500`];
       }
-    }),
-  );
+      case "backend.kind":
+        return [
+          `its backend ${ref.kind} ${service} is no Service: its share of requests is answered with 500`,
+        ];
+      case "backend.forbidden":
+        return [
+          `at a Gateway it may not use Service ${service} of another namespace without a ReferenceGrant there: its share is answered with 500`,
+        ];
+      case null:
+        return [];
+    }
+  });
 }
 
 function inspectPolicy(world: World, policy: Policy | undefined): string[] {

@@ -12,16 +12,21 @@ import { entriesBy, entryKey, isEntry } from "../front-doors/consul/entries.ts";
 import { parseAddress } from "../wire/address.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
 import type { EndpointSpec } from "../wire/resources/endpoint.ts";
+import type { EndpointSliceSpec } from "../wire/resources/endpoint-slice.ts";
 import { isKind } from "../wire/resources/schemas.ts";
 import type { RegisteredEndpoint } from "../wire/rpc.ts";
-import { attach, detach, routesAt } from "./attach.ts";
+import { attach, detach, parentKey } from "./attach.ts";
+import { backendService, targetsOf } from "./backends.ts";
 import { chainKey, chainsOf, ENTRY_KINDS } from "./chain.ts";
 import { unfold, unfoldChain } from "./derive.ts";
 import { compileFaultPolicy } from "./faults.ts";
+import { changeListeners, putListenerSet, removeListenerSet, setsIn } from "./listener-changes.ts";
+import type { Labels } from "./labels.ts";
 import { addMember, addSelector, dropMember, dropSelector, servicesWith, type Member } from "./members.ts";
 import { addTo, removeFrom } from "./multimap.ts";
 import { compileAuthorization, compileIntentionPolicy, compileLimits, compilePeer } from "./policy.ts";
-import { backendService } from "./routes.ts";
+import { isRouteKind, nameInSpace, routeKey, routeOf } from "./route-kinds.ts";
+import { membersIn } from "./slices.ts";
 import { openSpace, splitName, type HttpRoute, type Space, type World } from "./state.ts";
 import { compileTrafficRule } from "./traffic.ts";
 
@@ -64,8 +69,11 @@ function unfoldChains(world: World, service: Name): void {
 function putOwn(world: World, resource: Resource): void {
   const { namespace, name } = resource.metadata;
   if (isKind(resource, "Namespace")) {
-    world.namespaces.set(name, resource.metadata.labels);
-    reattach(world, routesFrom(world, name));
+    setNamespace(world, name, resource.metadata.labels);
+    return;
+  }
+  if (isKind(resource, "GatewayClass")) {
+    world.gatewayClasses.set(name, resource);
     return;
   }
 
@@ -74,11 +82,38 @@ function putOwn(world: World, resource: Resource): void {
     space.services.set(name, resource);
     addSelector(space.members, name, resource.spec.selector);
   } else if (isKind(resource, "Endpoint")) putEndpoint(space, resource);
+  else if (isKind(resource, "EndpointSlice")) putSlice(space, resource);
   else if (isKind(resource, "Gateway")) {
-    space.gateways.set(name, resource);
-    reattach(world, routesAt(world, "Gateway", `${namespace}/${name}`));
-  } else if (isKind(resource, "HTTPRoute")) putRoute(world, space, resource);
+    changeListeners(world, [`${namespace}/${name}`], () => space.gateways.set(name, resource));
+  } else if (isKind(resource, "ListenerSet")) putListenerSet(world, space, resource);
+  else {
+    const route = routeOf(resource);
+    if (route === null) putReferent(world, space, resource);
+    else putRoute(world, space, route);
+  }
+}
+
+/** What others refer to. */
+function putReferent(world: World, space: Space, resource: Resource): void {
+  const { name } = resource.metadata;
+  if (isKind(resource, "ReferenceGrant")) space.grants.set(name, resource);
+  else if (isKind(resource, "Secret")) space.secrets.set(name, resource);
+  else if (isKind(resource, "ConfigMap")) space.configMaps.set(name, resource);
   else putPolicy(world, space, resource);
+}
+
+function setNamespace(world: World, name: string, labels: Labels | null): void {
+  changeListeners(world, setsIn(world, name), () => {
+    if (labels === null) world.namespaces.delete(name);
+    else world.namespaces.set(name, labels);
+  });
+  for (const route of routesFrom(world, name)) attach(world, route);
+}
+
+function putSlice(space: Space, slice: Resource<EndpointSliceSpec>): void {
+  const members = membersIn(slice);
+  space.slices.set(slice.metadata.name, members);
+  for (const member of members) addMember(space.members, member);
 }
 
 function putPolicy(world: World, space: Space, resource: Resource): void {
@@ -89,6 +124,7 @@ function putPolicy(world: World, space: Space, resource: Resource): void {
     space.intentions.set(name, compileIntentionPolicy(resource, world.trustDomain));
   } else if (isKind(resource, "PeerAuthentication")) space.peers.set(name, compilePeer(resource));
   else if (isKind(resource, "RateLimitPolicy")) space.limits.set(name, compileLimits(resource));
+  else if (isKind(resource, "BackendTLSPolicy")) space.backendTls.set(name, resource);
   else if (isKind(resource, "FaultPolicy")) {
     space.faults.set(name, compileFaultPolicy(resource, world.trustDomain));
   } else if (isKind(resource, "TrafficPolicy")) space.traffic.set(name, compileTrafficRule(resource));
@@ -115,29 +151,23 @@ function putEndpoint(space: Space, { metadata, spec }: Resource<EndpointSpec>): 
 }
 
 function putRoute(world: World, space: Space, route: HttpRoute): void {
-  space.routes.set(route.metadata.name, route);
-  const key = `${route.metadata.namespace}/${route.metadata.name}`;
+  const key = routeKey(route);
+  space.routes.set(nameInSpace(route.kind, route.metadata.name), route);
   for (const parent of parentKeys(route)) addTo(world.routesByParent, parent, key);
   for (const backend of backendKeys(route)) addTo(world.routesByBackend, backend, key);
   attach(world, key);
 }
 
-function parentKeys({ metadata, spec }: HttpRoute): string[] {
-  return spec.parentRefs.map(
-    ({ kind, namespace, name }) => `${kind} ${namespace ?? metadata.namespace}/${name}`,
-  );
+function parentKeys(route: HttpRoute): string[] {
+  return route.spec.parentRefs.map((ref) => parentKey(route, ref));
 }
 
 function backendKeys(route: HttpRoute): string[] {
-  return route.spec.rules.flatMap(({ backendRefs }) => backendRefs.map((ref) => backendService(route, ref)));
+  return targetsOf(route).map((ref) => backendService(route, ref));
 }
 
 function routesFrom(world: World, namespace: string): string[] {
   return [...(world.spaces.get(namespace)?.routes.keys() ?? [])].map((name) => `${namespace}/${name}`);
-}
-
-function reattach(world: World, routes: Iterable<string>): void {
-  for (const route of routes) attach(world, route);
 }
 
 /** Removes a resource and what it became; one that is not there is ignored. */
@@ -153,8 +183,11 @@ function removeOwn(
   { kind, namespace, name }: Pick<ResourceRef, "kind" | "namespace" | "name">,
 ): void {
   if (kind === "Namespace") {
-    world.namespaces.delete(name);
-    reattach(world, routesFrom(world, name));
+    setNamespace(world, name, null);
+    return;
+  }
+  if (kind === "GatewayClass") {
+    world.gatewayClasses.delete(name);
     return;
   }
 
@@ -162,15 +195,30 @@ function removeOwn(
   if (space === undefined) return;
   if (kind === "Service" && space.services.delete(name)) dropSelector(space.members, name);
   else if (kind === "Endpoint") removeEndpoint(space, name);
-  else if (kind === "Gateway" && space.gateways.delete(name)) {
-    reattach(world, routesAt(world, "Gateway", `${namespace}/${name}`));
-  } else if (kind === "HTTPRoute") removeRoute(world, space, name);
+  else if (kind === "EndpointSlice") removeSlice(space, name);
+  else if (kind === "Gateway" && space.gateways.has(name)) {
+    changeListeners(world, [`${namespace}/${name}`], () => space.gateways.delete(name));
+  } else if (kind === "ListenerSet") removeListenerSet(world, space, name);
+  else if (isRouteKind(kind)) removeRoute(world, space, nameInSpace(kind, name));
+  else if (kind === "ReferenceGrant") space.grants.delete(name);
+  else if (kind === "Secret") space.secrets.delete(name);
+  else if (kind === "ConfigMap") space.configMaps.delete(name);
+  else removePolicy(space, kind, name);
+}
+
+function removePolicy(space: Space, kind: string, name: string): void {
+  if (kind === "BackendTLSPolicy") space.backendTls.delete(name);
   else if (kind === "AuthorizationPolicy") space.authorizations.delete(name);
   else if (kind === "ServiceIntentions") space.intentions.delete(name);
   else if (kind === "PeerAuthentication") space.peers.delete(name);
   else if (kind === "RateLimitPolicy") space.limits.delete(name);
   else if (kind === "FaultPolicy") space.faults.delete(name);
   else if (kind === "TrafficPolicy") space.traffic.delete(name);
+}
+
+function removeSlice(space: Space, name: string): void {
+  for (const member of space.slices.get(name) ?? []) dropMember(space.members, member);
+  space.slices.delete(name);
 }
 
 function removeEndpoint(space: Space, name: string): void {
@@ -183,7 +231,7 @@ function removeEndpoint(space: Space, name: string): void {
 function removeRoute(world: World, space: Space, name: string): void {
   const route = space.routes.get(name);
   if (route === undefined) return;
-  const key = `${route.metadata.namespace}/${name}`;
+  const key = routeKey(route);
   space.routes.delete(name);
   for (const parent of parentKeys(route)) removeFrom(world.routesByParent, parent, key);
   for (const backend of backendKeys(route)) removeFrom(world.routesByBackend, backend, key);

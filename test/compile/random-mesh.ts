@@ -7,6 +7,8 @@ import { parseDocuments } from "../../shared/wire/parse.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../../shared/wire/resource.ts";
 import type { RegisteredEndpoint } from "../../shared/wire/rpc.ts";
 import { oneOf, severalOf } from "../engine/random.ts";
+import { FOREIGN_SPECS, foreignKeys } from "./random-foreign.ts";
+import { addedParent, allowedListeners, GATEWAY_SPECS } from "./random-gateway.ts";
 import { store } from "./worlds.ts";
 
 type Random = () => number;
@@ -61,6 +63,7 @@ function parentRef(random: Random): object {
     { kind: "Service", group: "", name, namespace, port: oneOf(random, [80, 81]) },
     { name, namespace },
     { name, namespace, sectionName: oneOf(random, ["http", "other"]) },
+    addedParent(random),
   ]);
 }
 
@@ -91,7 +94,7 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
     "v1",
     (random) => ({
       selector: labelsOf(random),
-      ports: severalOf(random, 0, 1, () => ({ port: oneOf(random, [80, 81]) })),
+      ports: severalOf(random, 0, 1, () => ({ name: "web", port: oneOf(random, [80, 81]) })),
     }),
   ],
   Endpoint: [
@@ -105,6 +108,7 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
     `${GATEWAY}/v1`,
     (random) => ({
       gatewayClassName: "x",
+      allowedListeners: allowedListeners(random),
       listeners: [listener(random, "http"), ...severalOf(random, 0, 1, () => listener(random, "other"))],
     }),
   ],
@@ -165,6 +169,7 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
       faults: [{ abort: { httpStatus: 500 + Math.floor(random() * 9), percentage: 10 } }],
     }),
   ],
+  ...GATEWAY_SPECS,
   RateLimitPolicy: [
     "selvedge.dev/v1",
     (random) => ({ targetRefs: [target(random)], limits: [{ requests: 1 + Math.floor(random() * 9) }] }),
@@ -182,17 +187,27 @@ export function drawChange(random: Random): RandomChange {
 
 function drawResource(random: Random): Resource {
   // Namespaces are drawn often: few gateways select by them, and fewer routes then attach.
-  const kind = random() < 0.15 ? "Namespace" : oneOf(random, Object.keys(SPECS));
-  const [apiVersion, spec] = SPECS[kind] ?? ["", () => ({})];
+  const specs = random() < 0.25 ? FOREIGN_SPECS : SPECS;
+  const kind = random() < 0.15 ? "Namespace" : oneOf(random, Object.keys(specs));
+  const [apiVersion, spec] = specs[kind] ?? SPECS[kind] ?? ["", () => ({})];
   const place = oneOf(random, NAMESPACES);
   const metadata =
     kind === "Namespace"
       ? { name: place, labels: labelsOf(random) }
-      : { name: oneOf(random, NAMES), namespace: place, labels: labelsOf(random) };
+      : {
+          name: oneOf(random, NAMES),
+          namespace: place,
+          labels: { ...labelsOf(random), ...named(random, kind) },
+        };
   const document = JSON.parse(JSON.stringify({ apiVersion, kind, metadata, spec: spec(random) })) as unknown;
   const result = parseDocuments([document], { allowPrivateEndpoints: false });
   if (!result.ok || result.resources[0] === undefined) throw new Error(JSON.stringify(result));
   return store(result.resources[0], Math.floor(random() * 3));
+}
+
+/** The label by which an EndpointSlice names its Service. */
+function named(random: Random, kind: string): Record<string, string> {
+  return kind === "EndpointSlice" ? { "kubernetes.io/service-name": oneOf(random, NAMES) } : {};
 }
 
 function refOf({ apiVersion, kind, metadata: { namespace, name } }: Resource): ResourceRef {
@@ -263,5 +278,18 @@ export function everyKey(): UnitKey[] {
   const hosts = places.flatMap((place) =>
     ["http", "other"].flatMap((name) => ["*", ...HOSTS].map((domain) => `host:${place}/${name}#${domain}`)),
   );
-  return ["directory", ...places.flatMap((place) => [`service:${place}`, `workload:${place}`]), ...hosts];
+  const added = places.flatMap((gateway) =>
+    places.flatMap((set) =>
+      ["http", "other"].flatMap((name) =>
+        ["*", ...HOSTS].map((domain) => `host:${gateway}/${set}/${name}#${domain}`),
+      ),
+    ),
+  );
+  return [
+    "directory",
+    ...added,
+    ...places.flatMap((place) => [`service:${place}`, `workload:${place}`]),
+    ...hosts,
+    ...foreignKeys(NAMESPACES),
+  ];
 }

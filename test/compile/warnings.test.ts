@@ -95,7 +95,7 @@ test.each([
   [
     route("parentRefs: [{name: gw}], rules: [{backendRefs: [{name: web, namespace: far, port: 80}]}]"),
     [
-      "HTTPRoute shop/r: at a Gateway it may not use Service far/web of another namespace: its share is answered with 500",
+      "HTTPRoute shop/r: at a Gateway it may not use Service far/web of another namespace without a ReferenceGrant there: its share is answered with 500",
     ],
   ],
   [policy("AuthorizationPolicy", ""), []],
