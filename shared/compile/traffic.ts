@@ -339,7 +339,8 @@ export function timeoutsOf({ timeouts }: HttpRule): Timeouts | undefined {
 /**
  * A rule's own retries take the place of the service's. Gateway API: broken
  * connections and time-outs are retried whenever retries are configured,
- * statuses only those in `codes`.
+ * statuses only those in `codes`; `backoff` is the least wait before another
+ * try.
  */
 export function retryOf({ retry }: HttpRule): RetryPolicy | undefined {
   if (retry === undefined) return undefined;
@@ -348,7 +349,14 @@ export function retryOf({ retry }: HttpRule): RetryPolicy | undefined {
     retries: retry.attempts ?? DEFAULT_TRAFFIC.retry.retries,
     on: retry.on ?? ["connect-failure", "reset", "timeout"],
     statusCodes: retry.codes,
-    backoff: compileBackoff(retry.backoff, undefined),
+    backoff: compileRuleBackoff(retry.backoff),
     anyMethod: retry.anyMethod ?? DEFAULT_TRAFFIC.retry.anyMethod,
   };
+}
+
+/** Jitter lies above the least wait: the first try waits up to twice as long, later ones up to ten times. */
+function compileRuleBackoff(least: string | undefined): RetryPolicy["backoff"] {
+  const minMs = parseDuration(least ?? "");
+  if (minMs === null) return compileBackoff(undefined, undefined);
+  return { baseMs: minMs * 2, maxMs: minMs * 10, minMs };
 }

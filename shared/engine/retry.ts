@@ -51,8 +51,11 @@ export interface RetryPolicy {
   readonly statusCodes: readonly number[];
   /** Names, in lower case, of which one in a response makes it retriable with `retriable-headers`. */
   readonly headers: readonly string[];
-  /** Full-jitter exponential back-off: try n waits up to `min(maxMs, baseMs * 2^(n-1))`. */
-  readonly backoff: { readonly baseMs: Millis; readonly maxMs: Millis };
+  /**
+   * Full-jitter exponential back-off: try n waits up to `min(maxMs, baseMs * 2^(n-1))`,
+   * but at least `minMs` (Gateway API's `retry.backoff`); absent: 0.
+   */
+  readonly backoff: { readonly baseMs: Millis; readonly maxMs: Millis; readonly minMs?: Millis };
   /** Retries calls of any method. Otherwise only idempotent ones (RFC 9110 §9.2.2) and connect failures. */
   readonly anyMethod: boolean;
   readonly budget: RetryBudget;
@@ -210,7 +213,8 @@ const GRPC_STATUS: Readonly<Partial<Record<RetryCondition, string>>> = {
   unavailable: "14",
 };
 
-/** Full jitter, in whole milliseconds: `[0, min(maxMs, baseMs * 2^(attempt-1)))`, as Envoy draws it. */
+/** Full jitter, in whole milliseconds: `[0, min(maxMs, baseMs * 2^(attempt-1)))`, as Envoy draws it, from `minMs` up. */
 function backoffMs({ backoff }: RetryPolicy, attempt: number, random: Random): Millis {
-  return Math.floor(random() * Math.min(backoff.maxMs, backoff.baseMs * 2 ** (attempt - 1)));
+  const waitMs = Math.floor(random() * Math.min(backoff.maxMs, backoff.baseMs * 2 ** (attempt - 1)));
+  return Math.max(waitMs, backoff.minMs ?? 0);
 }

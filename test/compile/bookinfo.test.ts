@@ -1,6 +1,6 @@
 /**
  * Istio's own samples for its bookinfo application apply unchanged. The files
- * are not part of this repository: `SELVEDGE_CASES` names the folder that has them.
+ * are not part of this repository but lie beside it where they are there at all.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { compileUnit } from "../../shared/compile/compile.ts";
 import { put } from "../../shared/compile/world.ts";
 import { parseYaml, store, worldOf } from "./worlds.ts";
 
-const FOLDER = join(process.env["SELVEDGE_CASES"] ?? "", "istio-bookinfo");
+const FOLDER = join(import.meta.dirname, "../../../shared/conformance/istio-bookinfo");
 const FILES = existsSync(FOLDER)
   ? readdirSync(FOLDER).filter((file) => /^(gateway-api|platform-kube)-/.test(file))
   : [];
@@ -25,7 +25,9 @@ function read(file: string): string {
   return readFileSync(join(FOLDER, file), "utf8");
 }
 
-describe.skipIf(FILES.length === 0)(`samples in ${FOLDER} (set SELVEDGE_CASES to run them)`, () => {
+const TITLE = FILES.length === 0 ? `skipped: there are no samples in ${FOLDER}` : "Istio's samples";
+
+describe.skipIf(FILES.length === 0)(TITLE, () => {
   test.each(FILES)("%s is accepted", (file) => {
     expect(parseYaml(read(file), "bookinfo")).not.toEqual([]);
   });

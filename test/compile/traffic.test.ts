@@ -346,9 +346,14 @@ describe("a rule's own", () => {
     ["retry: {attempts: 0}", { ...retry, retries: 0 }],
     [
       "retry: {attempts: 3, codes: [500, 503], backoff: 100ms}",
-      { ...retry, retries: 3, statusCodes: [500, 503], backoff: { baseMs: 100, maxMs: 1000 } },
+      {
+        ...retry,
+        retries: 3,
+        statusCodes: [500, 503],
+        backoff: { baseMs: 200, maxMs: 1000, minMs: 100 },
+      },
     ],
-    ["retry: {backoff: 0s}", { ...retry, backoff: { baseMs: 0, maxMs: 0 } }],
+    ["retry: {backoff: 0s}", { ...retry, backoff: { baseMs: 0, maxMs: 0, minMs: 0 } }],
   ])("retries with {%s}", (yaml, expected) => {
     expect(retryOf(ruleOf(yaml))).toEqual(expected);
   });

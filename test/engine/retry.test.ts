@@ -192,6 +192,18 @@ test.each([
   expect(pauses(() => 1 - 2 ** -53)).toEqual(bounds.map((bound) => again(Math.max(0, bound - 1))));
 });
 
+test.each([
+  [1, 0, 100],
+  [1, 0.75, 150],
+  [2, 0.1, 100],
+  [2, 0.5, 200],
+])("pause %i is never below the least wait (chance %d)", (attempt, chance, pauseMs) => {
+  const policy = { ...POLICY, retries: 9, backoff: { baseMs: 200, maxMs: 1000, minMs: 100 } };
+  expect(retry.decide(input({ policy, attempt, random: () => chance, remainingMs: null }))).toEqual(
+    again(pauseMs),
+  );
+});
+
 test("the thousandth pause is still within its bound", () => {
   const policy = { ...POLICY, retries: 2000 };
   expect(retry.decide(input({ policy, attempt: 2000 }))).toEqual(again(125));
