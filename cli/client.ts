@@ -110,7 +110,7 @@ function refusal(settings: Settings, status: number, value: unknown): Failure {
   const problem = parsed.data;
   const fields = (problem.fields ?? []).map(({ path, message }) => `  ${path}: ${message}`);
   const lines = [`${problem.title}: ${problem.detail}`, ...fields, ...remedy(problem)];
-  return new Failure(exitCodeOf(problem), lines);
+  return new Failure(exitCodeOf(problem), lines, { code: problem.code });
 }
 
 function exitCodeOf(problem: ProblemDocument): ExitCode {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ProblemCode } from "../shared/wire/problem.ts";
 
 /** Exit codes; docs/cli.md tells what each means. */
 export const EXIT = {
@@ -26,9 +27,16 @@ export class Failure extends Error {
   override readonly name = "Failure";
   readonly exitCode: ExitCode;
   readonly lines: readonly string[];
+  /** What the mesh refused a call with, where it did. */
+  readonly code: ProblemCode | null;
 
-  constructor(exitCode: ExitCode, lines: readonly string[], options?: { cause?: unknown }) {
+  constructor(
+    exitCode: ExitCode,
+    lines: readonly string[],
+    options?: { readonly cause?: unknown; readonly code?: ProblemCode },
+  ) {
     super(lines.join("\n"), options);
+    this.code = options?.code ?? null;
     this.exitCode = exitCode;
     this.lines = lines;
   }

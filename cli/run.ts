@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { addApply } from "./commands/apply.ts";
+import { addCanary } from "./commands/canary.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
@@ -35,6 +36,7 @@ const COMMANDS = [
   addRollback,
   addServices,
   addRoutes,
+  addCanary,
   addStatus,
   addTopology,
   addToken,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Explanation } from "../../shared/wire/explain.ts";
-import { against } from "./commands-kit.ts";
+import { problem } from "./cli-kit.ts";
+import { against, stored } from "./commands-kit.ts";
 
 const RULE = { route: "shop/web", method: null, headers: [], query: [], isForSomeCallers: false };
 
@@ -150,5 +151,86 @@ describe("routes explain", () => {
     const ran = await against(answers, ["routes", "explain", "GET", "http://www.test/a", ...args]);
 
     expect(ran).toMatchObject({ code: 2, out: "", heard: [] });
+  });
+});
+
+describe("canary", () => {
+  const route = stored("HTTPRoute", "web", {
+    rules: [
+      {
+        backendRefs: [
+          { name: "v1", port: 80, weight: 1 },
+          { name: "v2", port: 80, weight: 0 },
+        ],
+      },
+    ],
+  });
+  const status = {
+    trustDomain: "mesh.test",
+    revision: 7,
+    version: 7,
+    resources: 1,
+    services: 0,
+    endpoints: 0,
+    healthyEndpoints: 0,
+  };
+  const read = {
+    "GET /api/v1/status": status,
+    "GET /api/v1/resources/HTTPRoute/shop/web": route,
+  };
+  const args = ["canary", "set", "web", "-n", "shop", "--to", "v2", "--weight", "20"];
+
+  test("applies the new weights on the revision that it has read", async () => {
+    const answer = { revision: 8, changes: [], warnings: [] };
+    const ran = await against({ ...read, "POST /api/v1/apply": answer }, args);
+
+    const { apiVersion, kind } = route;
+    const metadata = { name: "web", namespace: "shop", labels: {}, annotations: {} };
+    const backendRefs = [
+      { name: "v1", port: 80, weight: 80 },
+      { name: "v2", port: 80, weight: 20 },
+    ];
+    expect(ran).toMatchObject({ code: 0, err: "Revision 8 is in force.\n" });
+    expect(ran.heard.at(-1)).toEqual([
+      "POST /api/v1/apply",
+      {
+        documents: [{ apiVersion, kind, metadata, spec: { rules: [{ backendRefs }] } }],
+        ifRevision: 7,
+        dryRun: false,
+      },
+    ]);
+  });
+
+  test("gives up when the mesh keeps changing", async () => {
+    const conflict = problem("config.revision", "The mesh is at revision 9, not 7.");
+    const ran = await against({ ...read, "POST /api/v1/apply": conflict }, args);
+
+    expect(ran).toMatchObject({ code: 1, out: "", err: expect.stringContaining("at revision 9, not 7") });
+    expect(ran.heard.filter((line) => Array.isArray(line)).length).toBe(5);
+  });
+
+  test("shows observed shares where there were calls", async () => {
+    const edge = { source: "shop/web", version: "", successRatio: 1, p50Ms: 1, p99Ms: 1 };
+    const edges = [
+      { ...edge, destination: "shop/v1", requestsPerSecond: 3 },
+      { ...edge, destination: "shop/v2", requestsPerSecond: 1 },
+    ];
+    const topology = { windowMs: 60_000, nodes: [], edges };
+    const ran = await against({ ...read, "GET /api/v1/topology": topology }, [
+      "canary",
+      "status",
+      "web",
+      "-n",
+      "shop",
+    ]);
+
+    expect(ran).toMatchObject({
+      code: 0,
+      out:
+        "RULE   BACKEND   WEIGHT   SHARE   OBSERVED\n" +
+        "0      v1:80     1        100%    75%\n" +
+        "0      v2:80     0        0%      25%\n",
+      err: "Observed: all calls to these backends in the last 60 s.\n",
+    });
   });
 });

@@ -47,12 +47,13 @@ async function answered(port: number, host: string, headers: Readonly<Record<str
   return [status, answer.location ?? code].filter((part) => part !== undefined).join(" ");
 }
 
+const at = (told: string) => ({ "x-selvedge-door": told });
+
 test("a front says at which gateway address a call came in; nobody else can", async () => {
   const upstream = await startUpstream(echo);
   const runtime = await startMesh({ sockets: { door: { service: "selvedge", entrypoint: "Door" } } });
   await applyDocuments(clientOf(runtime), documents(upstream.url));
   const { port } = runtime.socket("door");
-  const at = (told: string) => ({ "x-selvedge-door": told });
   const [one, two] = [at("bookinfo/one;port=80;scheme=http"), at("bookinfo/two;port=80;scheme=http")];
 
   expect({
