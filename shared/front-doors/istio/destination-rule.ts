@@ -135,7 +135,7 @@ function circuitOf(spec: DestinationTraffic["outlierDetection"]): object {
 
 /** What has no equivalent, each with what holds instead. */
 function reportOn(
-  { connectionPool, outlierDetection, tls }: DestinationTraffic,
+  { connectionPool, outlierDetection, retryBudget, tls }: DestinationTraffic,
   path: string,
   report: Report,
 ): void {
@@ -174,6 +174,9 @@ function reportOn(
       `${at}.splitExternalLocalOriginErrors`,
       "has no effect: one counter counts connections that fail, too",
     );
+  }
+  if (http.maxRetries !== undefined || retryBudget?.minRetryConcurrency !== undefined) {
+    report.note(`${path}.retryBudget`, "retries are counted by the second, not by how many run at once");
   }
   if (tls !== undefined) {
     report.note(

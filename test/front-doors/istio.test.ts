@@ -1,0 +1,227 @@
+import { describe, expect, test } from "vitest";
+import { notesOf, problemsOf, specsOf } from "./translated.ts";
+
+function document(kind: string, spec: string): string {
+  return `{apiVersion: networking.istio.io/v1beta1, kind: ${kind}, metadata: {name: a}, spec: ${spec}}`;
+}
+
+describe("DestinationRule", () => {
+  const targetRefs = [{ group: "", kind: "Service", name: "web" }];
+
+  function policyOf(spec: string): unknown {
+    return specsOf(document("DestinationRule", spec))["TrafficPolicy destinationrule.a"];
+  }
+
+  test.each<[traffic: string, policy: object]>([
+    ["{}", {}],
+    ["{loadBalancer: {simple: ROUND_ROBIN}}", { loadBalancer: { type: "RoundRobin" } }],
+    ["{loadBalancer: {simple: LEAST_CONN}}", { loadBalancer: { type: "LeastRequest" } }],
+    ["{loadBalancer: {simple: RANDOM}}", { loadBalancer: { type: "Random" } }],
+    [
+      "{loadBalancer: {consistentHash: {httpHeaderName: x-user}}}",
+      { loadBalancer: { type: "RingHash", hashKey: [{ type: "Header", name: "x-user" }] } },
+    ],
+    [
+      "{loadBalancer: {consistentHash: {httpCookie: {name: c, path: /, ttl: 0s}, ringHash: {minimumRingSize: 2048}}}}",
+      {
+        loadBalancer: {
+          type: "RingHash",
+          hashKey: [{ type: "Cookie", name: "c", path: "/", ttl: "0s" }],
+          minimumRingSize: 2048,
+        },
+      },
+    ],
+    [
+      "{loadBalancer: {consistentHash: {useSourceIp: true, maglev: {tableSize: 251}}}}",
+      { loadBalancer: { type: "Maglev", hashKey: [{ type: "SourceIP" }], tableSize: 251 } },
+    ],
+    [
+      "{loadBalancer: {simple: ROUND_ROBIN, warmup: {duration: 90s, aggression: 2}}}",
+      { loadBalancer: { type: "RoundRobin" }, slowStart: { window: "1m30s", aggression: 2 } },
+    ],
+    [
+      "{connectionPool: {tcp: {connectTimeout: 30ms}, http: {maxRetries: 5}}}",
+      { timeouts: { connect: "30ms" }, retry: { budget: { percent: 0, minPerSecond: 5 } } },
+    ],
+    [
+      "{retryBudget: {percent: 25, minRetryConcurrency: 4}}",
+      { retry: { budget: { percent: 25, minPerSecond: 4 } } },
+    ],
+    [
+      "{outlierDetection: {}}",
+      { circuitBreaker: { consecutiveFailures: 5, openFor: "30s" }, panicThreshold: 0 },
+    ],
+    [
+      "{outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 3, baseEjectionTime: 1m, minHealthPercent: 40}}",
+      { circuitBreaker: { consecutiveFailures: 3, openFor: "1m" }, panicThreshold: 40 },
+    ],
+  ])("%s", (traffic, policy) => {
+    expect(policyOf(`{host: web, trafficPolicy: ${traffic}}`)).toEqual({ targetRefs, ...policy });
+  });
+
+  test("subsets have their own part of it", () => {
+    expect(
+      policyOf(`{host: web.shop.svc.cluster.local, trafficPolicy: {loadBalancer: {simple: RANDOM}}, subsets: [
+        {name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}, trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}}]}`),
+    ).toEqual({
+      targetRefs,
+      loadBalancer: { type: "Random" },
+      subsets: [
+        { name: "v1", labels: { version: "v1" } },
+        { name: "v2", labels: { version: "v2" }, loadBalancer: { type: "RoundRobin" } },
+      ],
+    });
+  });
+
+  test.each<[spec: string, problem: string]>([
+    ["{host: web.other.svc.cluster.local}", "spec.host: is of another namespace"],
+    ["{host: '*.test'}", "spec.host: may not have a wildcard"],
+    ["{host: web, exportTo: ['.']}", "spec.exportTo: not supported"],
+    ["{host: web, workloadSelector: {}}", "spec.workloadSelector: not supported"],
+    ["{host: web, trafficPolicy: {portLevelSettings: []}}", "portLevelSettings: not supported"],
+    ["{host: web, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}", "simple: must be"],
+    ["{host: web, trafficPolicy: {loadBalancer: {consistentHash: {}}}}", "consistentHash: takes exactly one"],
+    [
+      "{host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}}}}",
+      "enabled: not supported",
+    ],
+    [
+      "{host: web, trafficPolicy: {tls: {mode: MUTUAL}}}",
+      "tls.mode: must be DISABLE, SIMPLE or ISTIO_MUTUAL",
+    ],
+    [
+      "{host: web, trafficPolicy: {tls: {mode: SIMPLE, insecureSkipVerify: true}}}",
+      "insecureSkipVerify: not supported",
+    ],
+    ["{host: web, subsets: [{name: v1}]}", "subsets[0].labels: must name a label"],
+  ])("%s is refused", (spec, problem) => {
+    expect(problemsOf(document("DestinationRule", spec))).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test("what has no equivalent is told", () => {
+    const traffic = `{connectionPool: {tcp: {maxConnections: 1}}, outlierDetection: {interval: 1s, maxEjectionPercent: 50},
+      tls: {mode: ISTIO_MUTUAL}}`;
+    const notes = notesOf(document("DestinationRule", `{host: web, trafficPolicy: ${traffic}}`));
+    expect(notes.map((note) => note.split(": ")[1])).toEqual([
+      "spec.trafficPolicy.connectionPool.tcp.maxConnections",
+      "spec.trafficPolicy.outlierDetection.interval",
+      "spec.trafficPolicy.outlierDetection.maxEjectionPercent",
+      "spec.trafficPolicy.tls",
+    ]);
+  });
+});
+
+describe("ServiceEntry and WorkloadEntry", () => {
+  test("a host that DNS knows is its own endpoint", () => {
+    const spec =
+      "{hosts: [api.example.com], ports: [{number: 443, name: https, protocol: HTTPS}], resolution: DNS}";
+    expect(specsOf(document("ServiceEntry", spec))).toEqual({
+      "Service api-example-com": { ports: [{ name: "https", port: 443 }] },
+      "Endpoint serviceentry.a.0": { address: "https://api.example.com:443", services: ["api-example-com"] },
+    });
+    expect(notesOf(document("ServiceEntry", spec))).toEqual([
+      "ServiceEntry shop/a: spec.hosts: inside the mesh api.example.com is called api-example-com.shop: names with dots are the mesh's own",
+    ]);
+  });
+
+  test("endpoints that are listed answer for every host", () => {
+    const spec = `{hosts: [one, two], ports: [{number: 80, name: http, protocol: http, targetPort: 8080}], resolution: STATIC,
+      endpoints: [{address: 93.184.216.34, weight: 3, labels: {version: v1}, serviceAccount: db},
+        {address: '2606:2800:220:1::1', ports: {http: 9090}}]}`;
+    const ports = [{ name: "http", port: 80 }];
+    expect(specsOf(document("ServiceEntry", spec))).toEqual({
+      "Service one": { ports },
+      "Service two": { ports },
+      "Endpoint serviceentry.a.0": {
+        address: "http://93.184.216.34:8080",
+        weight: 3,
+        serviceAccount: "db",
+        services: ["one", "two"],
+      },
+      "Endpoint serviceentry.a.1": { address: "http://[2606:2800:220:1::1]:9090", services: ["one", "two"] },
+    });
+  });
+
+  test("a selector selects WorkloadEntries", () => {
+    const entry = `{hosts: [one], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC,
+      workloadSelector: {labels: {app: one}}}`;
+    const workload = "{address: vm.example.com, ports: {http: 8080}, labels: {app: one}}";
+    expect(
+      specsOf(`${document("ServiceEntry", entry)}\n---\n${document("WorkloadEntry", workload)}`),
+    ).toEqual({
+      "Service one": { selector: { app: "one" }, ports: [{ name: "http", port: 80 }] },
+      "Endpoint workloadentry.a": { address: "http://vm.example.com:8080" },
+    });
+  });
+
+  const PORTS = "ports: [{number: 80, name: http, protocol: HTTP}]";
+
+  test.each<[kind: string, spec: string, problem: string]>([
+    ["ServiceEntry", `{hosts: ['*.test'], ${PORTS}}`, "spec.hosts[0]: may not have a wildcard"],
+    ["ServiceEntry", `{hosts: [a], ${PORTS}, resolution: NONE}`, "spec.resolution: must be STATIC"],
+    ["ServiceEntry", `{hosts: [a], ${PORTS}, resolution: STATIC}`, "spec.endpoints: resolution STATIC needs"],
+    ["ServiceEntry", "{hosts: [a], ports: [{number: 1, name: a, protocol: TCP}]}", "protocol: must be HTTP"],
+    [
+      "ServiceEntry",
+      "{hosts: [a], ports: [{number: 80, name: a, protocol: HTTP}, {number: 81, name: b, protocol: HTTP}]}",
+      "spec.ports: one port at most",
+    ],
+    ["WorkloadEntry", "{address: vm.test}", "spec.ports: name exactly one port"],
+    ["WorkloadEntry", "{address: 'unix:///run/a'}", "spec.address: must be an IP address or a host name"],
+  ])("%s %s is refused", (kind, spec, problem) => {
+    expect(problemsOf(document(kind, spec))).toEqual([expect.stringContaining(problem)]);
+  });
+});
+
+describe("Gateway", () => {
+  test("each host of a server is a listener", () => {
+    const spec = `{selector: {istio: ingressgateway}, servers: [
+      {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*', './a.test']},
+      {port: {number: 443, name: https, protocol: HTTPS}, hosts: [infra/*.b.test], tls: {mode: SIMPLE, credentialName: c}}]}`;
+    expect(specsOf(document("Gateway", spec))).toEqual({
+      "Gateway istiogateway.a": {
+        gatewayClassName: "selvedge",
+        listeners: [
+          { name: "http-0-0", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } },
+          {
+            name: "http-0-1",
+            hostname: "a.test",
+            port: 80,
+            protocol: "HTTP",
+            allowedRoutes: { namespaces: { from: "Same" } },
+          },
+          {
+            name: "https-1-0",
+            hostname: "*.b.test",
+            port: 443,
+            protocol: "HTTPS",
+            tls: { mode: "Terminate" },
+            allowedRoutes: {
+              namespaces: {
+                from: "Selector",
+                selector: { matchLabels: { "kubernetes.io/metadata.name": "infra" } },
+              },
+            },
+          },
+        ],
+      },
+    });
+  });
+
+  test.each<[servers: string, problem: string]>([
+    ["{port: {number: 80, protocol: TCP}, hosts: ['*']}", "protocol: must be HTTP"],
+    [
+      "{port: {number: 443, protocol: HTTPS}, hosts: ['*']}",
+      "servers[0].tls: is required with protocol HTTPS",
+    ],
+    [
+      "{port: {number: 80, protocol: HTTP}, hosts: ['*'], tls: {httpsRedirect: true}}",
+      "httpsRedirect: not supported",
+    ],
+    ["{port: {number: 443, protocol: HTTPS}, hosts: ['*'], tls: {mode: MUTUAL}}", "tls.mode: must be SIMPLE"],
+  ])("%s is refused", (server, problem) => {
+    expect(problemsOf(document("Gateway", `{servers: [${server}]}`))).toEqual([
+      expect.stringContaining(problem),
+    ]);
+  });
+});
