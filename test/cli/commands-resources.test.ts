@@ -124,7 +124,7 @@ describe("get", () => {
     const kinds = ran.heard.map((line) => /kind=(\w+)&namespace=default$/.exec(String(line))?.[1]);
     expect(kinds.sort()).toEqual(
       kindsOf()
-        .filter(({ kind }) => kind !== "Namespace")
+        .filter(({ isNamespaced }) => isNamespaced)
         .map(({ kind }) => kind)
         .sort(),
     );
