@@ -13,7 +13,8 @@ const MAX_REPORT_SERIES = 4_000;
 /** Two Kubernetes names and the slash between them, with room to spare. */
 const MAX_LABEL_LENGTH = 640;
 
-const MAX_REPORTER_LENGTH = 128;
+/** A namespace, a service account and the name of an isolate. */
+const MAX_REPORTER_LENGTH = 384;
 
 const HOST_COUNTERS: readonly (keyof HostCounters)[] = [
   "staleCalls",

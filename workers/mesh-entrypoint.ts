@@ -9,6 +9,11 @@ import { authorityOf } from "../durable-objects/env.ts";
 import type { Env } from "../durable-objects/env.ts";
 import type { Caller } from "../shared/engine/authorize.ts";
 import { callerOf, parseWorkload } from "../shared/identity/spiffe.ts";
+import { respond } from "../shared/forward/answers.ts";
+import { workloadOf } from "../shared/forward/call.ts";
+import { requestIdOf } from "../shared/forward/onward.ts";
+import type { Control } from "../shared/forward/ports.ts";
+import { refuse } from "../shared/forward/refusal.ts";
 import type { CallReport } from "../shared/wire/call-record.ts";
 import { fail } from "../shared/wire/problem.ts";
 import type { Outcome, Problem } from "../shared/wire/problem.ts";
@@ -24,6 +29,7 @@ import type {
 } from "../shared/wire/rpc.ts";
 import { controlOf } from "./edge/control.ts";
 import { carryFromWorker } from "./edge/edge.ts";
+import { reporterOf, vouchedCalls, vouchedCircuits } from "./vouch.ts";
 
 const NOBODY: Problem = {
   code: "authn.missing",
@@ -35,41 +41,48 @@ export class Mesh extends WorkerEntrypoint<Env, MeshProps> implements MeshApi {
   /** Carries a call: to a service by its name, or to the endpoint that the caller's own mesh has chosen. */
   override fetch(request: Request): Promise<Response> {
     const caller = this.#caller();
-    if (caller === null) return Promise.resolve(Response.json(NOBODY, { status: 401 }));
+    if (caller === null) {
+      const requestId = requestIdOf(request.headers, Math.random);
+      return Promise.resolve(respond(refuse(NOBODY.code, NOBODY.detail), requestId, request.method));
+    }
     return carryFromWorker(request, caller, { env: this.env, ctx: this.ctx });
   }
 
   async sync(request: SyncRequest): Promise<SyncAnswer> {
-    return this.#control().sync(request);
+    return this.#known().control.sync(request);
   }
 
+  /** Counts calls that the binding's own workload made, whatever the report says of who made them. */
   async report(report: CallReport): Promise<void> {
-    await this.#control().report(report);
+    const { caller, control } = this.#known();
+    await control.report(vouchedCalls(caller, report));
   }
 
   async reportCircuits(service: string, reports: readonly CircuitReport[]): Promise<void> {
-    await this.#control().reportCircuits(service, reports);
+    const { caller, control } = this.#known();
+    await control.reportCircuits(service, vouchedCircuits(caller, reports));
   }
 
   async claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean> {
-    return this.#control().claimProbe(service, endpoint, reporter);
+    const { caller, control } = this.#known();
+    return control.claimProbe(service, endpoint, reporterOf(caller, reporter));
   }
 
   async take(request: TakeRequest): Promise<Taken> {
-    return this.#control().take(request);
+    return this.#known().control.take(request);
   }
 
   /** A token for the binding's own workload, which cannot be chosen by whoever calls this. */
   async token(audience: string): Promise<Outcome<IssuedToken>> {
     const caller = this.#caller();
     if (caller === null) return fail(NOBODY);
-    const workload = `${caller.namespace}/${caller.serviceAccount}`;
-    return authorityOf(this.env).issue({ workload, audience });
+    return authorityOf(this.env).issue({ workload: workloadOf(caller), audience });
   }
 
-  #control(): ReturnType<typeof controlOf> {
-    if (this.#caller() === null) throw new Error(NOBODY.detail);
-    return controlOf(this.env);
+  #known(): { readonly caller: Caller; readonly control: Control } {
+    const caller = this.#caller();
+    if (caller === null) throw new Error(NOBODY.detail);
+    return { caller, control: controlOf(this.env) };
   }
 
   /** Props come from another Worker's configuration: checked like any input. */

@@ -149,7 +149,7 @@ test("the record is bounded: what is new is dropped, what is known still counts"
   ]);
   await circuit().report(
     service,
-    many.map((report) => ({ ...report, reporter: `r2-${"x".repeat(125)}` })),
+    many.map((report) => ({ ...report, reporter: `r2-${"x".repeat(381)}` })),
   );
   expect(await told()).toEqual({ sequence: start, ejected: many.map(({ endpoint }) => endpoint) });
   expect(await circuit().claimProbe(service, "new", "host-1")).toBe(true);
@@ -158,7 +158,7 @@ test("the record is bounded: what is new is dropped, what is known still counts"
 
 test.each([
   ["endpoint", "e".repeat(321), "host"],
-  ["reporter", "e", "h".repeat(129)],
+  ["reporter", "e", "h".repeat(385)],
 ])("a report with an overlong %s is dropped", async (_name, endpoint, reporter) => {
   await circuit().report(service, [
     { endpoint, reporter: `${reporter}1`, state: "open" },

@@ -62,8 +62,8 @@ test.each([
   ["as hosts send it", report(1, []), true],
   ["with a fraction as its number", report(1.5, []), false],
   ["numbered by what is no number", report(Number.NaN, []), false],
-  ["of a reporter of 128 characters", report(1, [], {}, "r".repeat(128)), true],
-  ["of a reporter of 129 characters", report(1, [], {}, "r".repeat(129)), false],
+  ["of a reporter of 384 characters", report(1, [], {}, "r".repeat(384)), true],
+  ["of a reporter of 385 characters", report(1, [], {}, "r".repeat(385)), false],
 ])("a report %s", (_name, each, expected) => {
   expect(isNumbered(each)).toBe(expected);
 });

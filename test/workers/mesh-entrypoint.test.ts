@@ -1,0 +1,81 @@
+import { createExecutionContext, runInDurableObject } from "cloudflare:test";
+import { env as bindings } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { telemetryOf, type Env } from "../../durable-objects/env.ts";
+import { LATENCY_BOUNDS_MS, type CallReport } from "../../shared/wire/call-record.ts";
+import type { MeshProps } from "../../shared/wire/rpc.ts";
+import { Mesh } from "../../workers/mesh-entrypoint.ts";
+
+const env: Env = bindings;
+
+/** The mesh as a Worker with these props finds it. */
+function boundBy(props: unknown): Mesh {
+  const ctx = Object.assign(createExecutionContext(), { props: props as MeshProps });
+  return new Mesh(ctx, env);
+}
+
+function report(reporter: string, source: string): CallReport {
+  const labels = {
+    source,
+    destination: "vouch/called",
+    version: "",
+    route: "",
+    method: "GET",
+    statusClass: "2xx",
+    reason: "",
+  };
+  const buckets = [1, ...LATENCY_BOUNDS_MS.map(() => 0)];
+  return {
+    reporter,
+    sequence: 1,
+    series: [{ labels, count: 1, sumMs: 1, buckets }],
+    host: { staleCalls: 0, syncs: 0, failedSyncs: 0, refusedSnapshots: 0, retries: 0, overflowedCalls: 0 },
+  };
+}
+
+test("a Worker's calls are counted as its own, whoever it says made them and whatever name it takes", async () => {
+  await boundBy({ namespace: "vouch", serviceAccount: "one" }).report(report("isolate", "bank/teller"));
+  await boundBy({ namespace: "vouch", serviceAccount: "two" }).report(report("isolate", "bank/teller"));
+
+  const { series } = await telemetryOf(env).totals();
+  const ours = series.filter(({ labels }) => labels.destination === "vouch/called");
+  expect(ours.map(({ labels, count }) => [labels.source, count]).toSorted()).toEqual([
+    ["vouch/one", 1],
+    ["vouch/two", 1],
+  ]);
+});
+
+test("a Worker cannot claim a probe in another's name, nor take back what another reported", async () => {
+  const one = boundBy({ namespace: "vouch", serviceAccount: "one" });
+  const two = boundBy({ namespace: "vouch", serviceAccount: "two" });
+
+  const claims = [
+    await one.claimProbe("vouch/probed", "a", "isolate"),
+    await one.claimProbe("vouch/probed", "a", "isolate"),
+    await two.claimProbe("vouch/probed", "a", "isolate"),
+  ];
+  await one.reportCircuits("vouch/reported", [{ endpoint: "a", reporter: "isolate", state: "open" }]);
+  const stored = await runInDurableObject(env.CIRCUIT.getByName("vouch/reported"), async (_object, state) =>
+    JSON.stringify([...(await state.storage.list()).values()], (_key, value) =>
+      value instanceof Map ? [...value] : value,
+    ),
+  );
+
+  expect(claims).toEqual([true, true, false]);
+  expect(stored).toContain("vouch/one#isolate");
+});
+
+test.each([
+  ["without props", undefined],
+  ["without a namespace", { serviceAccount: "one" }],
+  ["whose props are no names", { namespace: "a/b", serviceAccount: "one" }],
+])("a binding %s is refused as the mesh refuses everything", async (_name, props) => {
+  const nobody = boundBy(props);
+
+  const response = await nobody.fetch(new Request("http://reviews/", { headers: { "x-request-id": "r-1" } }));
+
+  expect([response.status, response.headers.get("content-type")]).toEqual([401, "application/problem+json"]);
+  expect(await response.json()).toMatchObject({ code: "authn.missing", instance: "r-1" });
+  await expect(nobody.report(report("isolate", "bank/teller"))).rejects.toThrow("needs props");
+  await expect(nobody.claimProbe("vouch/probed", "a", "isolate")).rejects.toThrow("needs props");
+});

@@ -1,0 +1,31 @@
+/**
+ * What a joined Worker says of itself and its calls, held to who it is:
+ * its binding's identity takes the place of whatever it claims, so that no
+ * Worker can speak for another.
+ *
+ * @module
+ */
+import type { Caller } from "../shared/engine/authorize.ts";
+import { workloadOf } from "../shared/forward/call.ts";
+import type { CallReport } from "../shared/wire/call-record.ts";
+import type { CircuitReport } from "../shared/wire/rpc.ts";
+
+/** An isolate's name is a UUID; one that is longer is cut, so that what objects keep stays bounded. */
+const MAX_NAME_LENGTH = 64;
+
+/** The name of an isolate of a Worker: no other Worker's has it. */
+export function reporterOf(caller: Caller, reporter: string): string {
+  return `${workloadOf(caller)}#${reporter.slice(0, MAX_NAME_LENGTH)}`;
+}
+
+/** A report of calls, of which the Worker itself made every one. */
+export function vouchedCalls(caller: Caller, report: CallReport): CallReport {
+  const source = workloadOf(caller);
+  const series = report.series.map((each) => ({ ...each, labels: { ...each.labels, source } }));
+  return { ...report, reporter: reporterOf(caller, report.reporter), series };
+}
+
+/** Reports of circuits that an isolate of the Worker keeps. */
+export function vouchedCircuits(caller: Caller, reports: readonly CircuitReport[]): readonly CircuitReport[] {
+  return reports.map((report) => ({ ...report, reporter: reporterOf(caller, report.reporter) }));
+}
