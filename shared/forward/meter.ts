@@ -12,8 +12,10 @@ import type { Mesh } from "./state.ts";
 
 /** Label values come from configuration, which can be large: this bounds an isolate's memory and a report's size. */
 export const MAX_SERIES = 2_000;
-/** Calls are gathered for as long before a report. */
+/** After a quiet time the first calls are gathered for as long before a report: a single one is seen soon. */
 export const FLUSH_AFTER_MS = 200;
+/** From one report of an isolate to the next, however many calls it carries. */
+export const FLUSH_EVERY_MS = 1_000;
 /** A flush that takes longer died with its request: another may start. */
 const FLUSH_LIMIT_MS = 5_000;
 
@@ -32,11 +34,20 @@ export interface Meter {
   /** A report that has not been acknowledged: sent again as it is, so that it counts once. */
   unacknowledged: CallReport | null;
   flushAt: Millis | null;
+  /** When the last report was sent. */
+  flushedAt: Millis;
 }
 
 /** A meter that has counted nothing. */
 export function createMeter(): Meter {
-  return { series: new Map(), host: noCounts(), sequence: 0, unacknowledged: null, flushAt: null };
+  return {
+    series: new Map(),
+    host: noCounts(),
+    sequence: 0,
+    unacknowledged: null,
+    flushAt: null,
+    flushedAt: 0,
+  };
 }
 
 /** Counts one call and sees to it that it is reported. */
@@ -97,13 +108,17 @@ function scheduleFlush(mesh: Mesh): void {
   const { meter } = mesh.state;
   const now = mesh.ports.now();
   if (meter.flushAt !== null && now < meter.flushAt + FLUSH_LIMIT_MS) return;
-  meter.flushAt = now + FLUSH_AFTER_MS;
-  mesh.ports.defer(flushLater(mesh));
+  // A clock that stepped back makes nobody wait longer than usual.
+  const sinceMs = Math.max(0, now - meter.flushedAt);
+  const afterMs = Math.max(FLUSH_AFTER_MS, FLUSH_EVERY_MS - sinceMs);
+  meter.flushAt = now + afterMs;
+  mesh.ports.defer(flushLater(mesh, afterMs));
 }
 
-async function flushLater(mesh: Mesh): Promise<void> {
-  await mesh.ports.sleep(FLUSH_AFTER_MS);
+async function flushLater(mesh: Mesh, afterMs: Millis): Promise<void> {
+  await mesh.ports.sleep(afterMs);
   mesh.state.meter.flushAt = null;
+  mesh.state.meter.flushedAt = mesh.ports.now();
   await flush(mesh);
 }
 

@@ -41,13 +41,33 @@ test("sends a report that was not acknowledged again as it was, and what came si
   await kit.advance(meter.FLUSH_AFTER_MS);
   meter.record(kit.mesh, labels(), 1);
   meter.record(kit.mesh, labels(), 1);
-  await kit.advance(meter.FLUSH_AFTER_MS);
+  await kit.advance(meter.FLUSH_EVERY_MS);
   meter.record(kit.mesh, labels(), 1);
-  await kit.advance(meter.FLUSH_AFTER_MS);
+  await kit.advance(meter.FLUSH_EVERY_MS);
 
   expect(seen.map(({ sequence }) => sequence)).toEqual([1, 1, 2]);
   expect(countsOf(seen)).toEqual([1, 1, 3]);
   expect(seen[1]).toEqual(seen[0]);
+});
+
+test.each([
+  ["a single call is reported soon", [0], [200]],
+  ["steady calls are reported once a second", [0, 300, 600, 900, 1_200, 1_500], [200, 1_200, 2_200]],
+  ["after a second of quiet a call is reported soon again", [0, 1_200], [200, 1_400]],
+  ["a call shortly before that waits no less", [0, 1_150], [200, 1_350]],
+])("%s", async (_name, callsAt, expected) => {
+  const kit = meshKit();
+  const start = kit.now();
+  const reportedAt: number[] = [];
+  kit.control.report = async () => void reportedAt.push(kit.now() - start);
+
+  for (const at of callsAt) {
+    await kit.advance(start + at - kit.now());
+    meter.record(kit.mesh, labels(), 1);
+  }
+  await kit.advance(3_000);
+
+  expect(reportedAt).toEqual(expected);
 });
 
 test("a flush that died with its request does not end all flushing", async () => {
