@@ -5,12 +5,12 @@ function document(kind: string, spec: string): string {
   return `{apiVersion: networking.istio.io/v1beta1, kind: ${kind}, metadata: {name: a}, spec: ${spec}}`;
 }
 
+function policyOf(spec: string): unknown {
+  return specsOf(document("DestinationRule", spec))["TrafficPolicy destinationrule.a"];
+}
+
 describe("DestinationRule", () => {
   const targetRefs = [{ group: "", kind: "Service", name: "web" }];
-
-  function policyOf(spec: string): unknown {
-    return specsOf(document("DestinationRule", spec))["TrafficPolicy destinationrule.a"];
-  }
 
   test.each<[traffic: string, policy: object]>([
     ["{}", {}],
