@@ -117,13 +117,14 @@ export const PROBLEMS = {
     proxyStatus: "proxy_configuration_error",
   },
   internal: { status: 500, title: "The mesh failed", proxyStatus: "proxy_internal_error" },
+  // Both 503, as Envoy's and Gateway API's, which tells clients that another try may help.
   "upstream.broken": {
-    status: 502,
+    status: 503,
     title: "The service broke the connection",
     proxyStatus: "connection_terminated",
   },
   "upstream.unreachable": {
-    status: 502,
+    status: 503,
     title: "The service cannot be reached",
     proxyStatus: "destination_ip_unroutable",
   },

@@ -47,8 +47,8 @@ test("answers with the last failure when the tries are used up", async () => {
 });
 
 test.each<[string, () => Promise<Response>, string, number]>([
-  ["a broken connection", broken, "upstream.broken", 502],
-  ["an endpoint out of reach", unreachable, "upstream.unreachable", 502],
+  ["a broken connection", broken, "upstream.broken", 503],
+  ["an endpoint out of reach", unreachable, "upstream.unreachable", 503],
 ])("answers for %s itself", async (_what, answer, code, status) => {
   const { kit } = setUp(service("reviews"), [answer]);
 
