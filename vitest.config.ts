@@ -8,7 +8,9 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{engine,wire,compile,front-doors,identity,forward,cli,conformance-tables}/**/*.test.ts"],
+          include: [
+            "test/{engine,wire,compile,front-doors,identity,forward,cli,conformance-tables}/**/*.test.ts",
+          ],
         },
       },
       {
