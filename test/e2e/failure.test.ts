@@ -89,9 +89,9 @@ test("a mesh that crashed serves again, with what was made of the example", asyn
 
 test("traffic goes on without the registry, and takes changes once it is back", async () => {
   const { bookinfo, outage } = await startWithOutages();
-  const token = await bookinfo.token("productpage");
+  const token = await bookinfo.token("reviews");
   await bookinfo.page("/productpage");
-  await bookinfo.call("reviews", "/reviews/0", token);
+  await bookinfo.call("ratings", "/ratings/0", token);
 
   await outage("begin");
   const statuses = new Set<number>();
@@ -99,14 +99,14 @@ test("traffic goes on without the registry, and takes changes once it is back", 
   const end = performance.now() + 2500;
   while (performance.now() < end) {
     statuses.add((await bookinfo.page("/productpage")).status);
-    statuses.add((await bookinfo.call("reviews", "/reviews/0", token)).status);
+    statuses.add((await bookinfo.call("ratings", "/ratings/0", token)).status);
   }
   const unseen = await bookinfo.call("never-asked-for", "/", token);
-  await expect(bookinfo.apply(sample("deny-reviews.yaml"))).rejects.toThrow("The mesh failed");
+  await expect(bookinfo.apply(sample("deny-ratings.yaml"))).rejects.toThrow("The mesh failed");
   await outage("end");
-  await bookinfo.apply(sample("deny-reviews.yaml"));
+  await bookinfo.apply(sample("deny-ratings.yaml"));
   const denied = await until(
-    () => bookinfo.call("reviews", "/reviews/0", token),
+    () => bookinfo.call("ratings", "/ratings/0", token),
     ({ status }) => status === 403,
   );
 
