@@ -22,7 +22,7 @@ export function renderExplanation(io: Io, told: Explanation): string {
 
 function renderHead(
   io: Io,
-  { request, caller, entrance, outcome, version, faults, mirrors }: Explanation,
+  { request, caller, entrance, outcome, version, sticky, faults, mirrors }: Explanation,
 ): string {
   const { method, host, port, path } = request;
   const rows = [
@@ -30,6 +30,7 @@ function renderHead(
     ["Caller", caller ?? "nobody in particular, from outside"],
     ["Goes to", entrance === null ? "nothing in the mesh" : entranceText(entrance)],
     ["Outcome", outcomeText(outcome)],
+    ["Sticky", sticky === null ? "" : stickyText(sticky)],
     ["Faults", faults.join(", ")],
     ["Mirrors", mirrors.map(({ service, share }) => `${service} ${percent(share)}`).join(", ")],
     ["Version", String(version)],
@@ -42,6 +43,10 @@ function renderHead(
       return `${`${name}:`.padEnd(10)}${name === "Outcome" ? paint(io, isRefused ? "red" : "green", text) : text}\n`;
     })
     .join("");
+}
+
+function stickyText({ by, backend }: NonNullable<Explanation["sticky"]>): string {
+  return backend === null ? `by ${by}, which the request lacks: chance decides` : `by ${by}: ${backend}`;
 }
 
 function entranceText(entrance: NonNullable<Explanation["entrance"]>): string {

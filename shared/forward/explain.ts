@@ -7,12 +7,14 @@
  */
 import { authorize } from "../engine/authorize.ts";
 import * as engine from "../engine/explain.ts";
+import * as hash from "../engine/hash.ts";
 import { matchHost, parseHost } from "../engine/host.ts";
 import * as redirect from "../engine/redirect.ts";
 import type { RequestView } from "../engine/request.ts";
 import * as route from "../engine/route.ts";
 import { DIRECTORY, serviceKey, virtualHostKey } from "../engine/snapshot.ts";
 import type { Listener, ServiceUnit } from "../engine/snapshot.ts";
+import * as split from "../engine/split.ts";
 import { callerOf, parseWorkload } from "../identity/spiffe.ts";
 import type { ExplainRequest, Explanation } from "../wire/explain.ts";
 import { PROBLEMS } from "../wire/problem.ts";
@@ -37,6 +39,7 @@ const NOTHING: Finding = {
   rules: [],
   omittedRules: 0,
   outcome: refusal("host.unknown", "No service or gateway of the mesh answers to this host."),
+  sticky: null,
   backends: [],
   faults: [],
   mirrors: [],
@@ -168,6 +171,7 @@ async function throughRoutes(
   return {
     ...told,
     outcome: outcomeOf(view, match, rewritten),
+    sticky: stickyOf(inquiry, action),
     backends: await explainBackends(inquiry, action.backends, { view: rewritten, port, action }),
     faults: (action.faults ?? []).map(({ policy }) => policy),
     mirrors: (action.filters.mirrors ?? []).map(({ service, share }) => ({ service, share })),
@@ -186,6 +190,17 @@ function ruleOf({ match: { entry, action }, verdict }: engine.Candidate): Explan
     isForSomeCallers: callers !== undefined,
     verdict,
   };
+}
+
+/** Where a client's address decides, that is not known here. */
+function stickyOf({ view, caller }: Inquiry, { sticky, backends }: route.RouteAction): Explanation["sticky"] {
+  if (sticky === undefined) return null;
+  const key = hash.keyOf(sticky, view, caller, null);
+  const backend = key === null ? null : split.pickSticky(backends, key);
+  const by = "name" in sticky ? `${sticky.kind} ${sticky.name}` : sticky.kind;
+  if (backend === null) return { by, backend: null };
+  const { service, subset } = backend;
+  return { by, backend: subset === undefined ? service : `${service}/${subset}` };
 }
 
 function outcomeOf(

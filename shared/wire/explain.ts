@@ -145,6 +145,17 @@ export const explanation = z
       z.object({ kind: z.literal("respond"), status: z.int() }),
       z.object({ kind: z.literal("refuse"), status: z.int(), code: z.enum(codes), detail: z.string() }),
     ]),
+    sticky: z
+      .object({
+        by: z
+          .string()
+          .meta({ description: "What decides between the backends: `cookie session`, `caller`." }),
+        backend: z
+          .string()
+          .nullable()
+          .meta({ description: "The one that this request gets; null when it lacks the key." }),
+      })
+      .nullable(),
     backends: z.array(backend).readonly(),
     faults: z.array(z.string()).readonly().meta({ description: "Policies of the route that inject faults." }),
     mirrors: z.array(z.object({ service: z.string(), share: z.number() })).readonly(),

@@ -40,6 +40,7 @@ const TOLD: Explanation = {
   ],
   omittedRules: 4,
   outcome: { kind: "forward", host: "www.test", path: "/a" },
+  sticky: { by: "cookie session", backend: "shop/v1" },
   backends: [
     {
       service: "shop/v1",
@@ -86,6 +87,7 @@ const TABLE = `Request:  GET www.test:80/a
 Caller:   spiffe://mesh.test/ns/shop/sa/web
 Goes to:  listener shop/public/http, host www.test
 Outcome:  forwarded, as www.test/a
+Sticky:   by cookie session: shop/v1
 Mirrors:  shop/v2 10%
 Version:  7
 

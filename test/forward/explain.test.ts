@@ -52,6 +52,18 @@ const UNITS: Readonly<Record<UnitKey, Unit>> = {
     inbound: [PERMISSIVE, { peer: "strict", authorization: { ...OPEN, allow: [] }, limits: [] }],
   }),
   "service:shop/v2": service("v2", { endpoints: [] }),
+  "service:shop/sticky": service("sticky", {
+    routes: [
+      {
+        port: null,
+        consumerNamespace: null,
+        routes: routeSet({
+          sticky: { kind: "cookie", name: "s" },
+          backends: [backend("v1"), backend("v2", { subset: "blue" })],
+        }),
+      },
+    ],
+  }),
   "service:shop/routed": service("routed", {
     routes: [
       { port: null, consumerNamespace: "blue", routes: routeSet({ respond: { status: 418, body: "" } }) },
@@ -106,6 +118,7 @@ test("a call from outside: listener, rule, split, and the policies of each backe
     ],
     omittedRules: 0,
     outcome: { kind: "forward", host: "www.test", path: "/new/a" },
+    sticky: null,
     backends: [
       {
         service: "shop/v1",
@@ -193,4 +206,14 @@ test("the caller is who policies see", async () => {
     peer: "strict",
     authorization: { isAllowed: false },
   });
+});
+
+test.each([
+  ["the one that its cookie decides", { headers: [{ name: "cookie", value: "s=2" }] }, "shop/v2/blue"],
+  ["the one that another cookie decides", { headers: [{ name: "cookie", value: "s=3" }] }, "shop/v1"],
+  ["none when it lacks the cookie", {}, null],
+])("a request to a sticky split gets %s", async (_what, more, expected) => {
+  const { sticky } = await ask("http://sticky/", { ...more, from: "shop/web" });
+
+  expect(sticky).toEqual({ by: "cookie s", backend: expected });
 });
