@@ -85,5 +85,6 @@ export function toDocument(resource: Resource): unknown {
       creationTimestamp: metadata.creationTimestamp,
     },
     spec: resource.spec,
+    ...(resource.status === undefined ? {} : { status: resource.status }),
   };
 }

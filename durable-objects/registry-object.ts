@@ -10,6 +10,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { affected } from "../shared/compile/affected.ts";
+import { statusOf } from "../shared/compile/conditions.ts";
 import { servicesOf } from "../shared/compile/status.ts";
 import { warnings } from "../shared/compile/warnings.ts";
 import * as world from "../shared/compile/world.ts";
@@ -53,7 +54,7 @@ import { UnitStore } from "./unit-store.ts";
  * Raise it when a release compiles the same resources to other units: the
  * registry then compiles everything anew at its first start.
  */
-const COMPILER = 1;
+const COMPILER = 2;
 
 /** How a change came about, and whether it is meant. */
 interface Cause {
@@ -123,12 +124,13 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   }
 
   async list(request: ListRequest): Promise<readonly Resource[]> {
-    return [...this.#store.resources(request)];
+    const current = this.#loadWorld();
+    return [...this.#store.resources(request)].map((resource) => withStatus(current, resource));
   }
 
   async get(ref: ResourceRef): Promise<Outcome<Resource>> {
     const resource = this.#store.resource(resourceKey(ref));
-    return resource === null ? notFound([ref]) : succeed(resource);
+    return resource === null ? notFound([ref]) : succeed(withStatus(this.#loadWorld(), resource));
   }
 
   /** Newest first; at least 1 and at most the kept 1,000. */
@@ -301,6 +303,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     }
     return compile(current, this.#units, keys);
   }
+}
+
+function withStatus(current: world.World, resource: Resource): Resource {
+  const status = statusOf(current, resource);
+  return status === null ? resource : { ...resource, status };
 }
 
 function invalid(fields: readonly FieldProblem[]): Outcome<never> {

@@ -33,8 +33,12 @@ export function addDescribe(program: Command, io: Io): void {
 async function describe(session: Session, ref: ResourceRef): Promise<string> {
   const item = await session.client.call({ path: resourcePath(ref), answer: resource });
   const [endpoints, changes] = await Promise.all([endpointsOf(session, ref), changesOf(session, ref)]);
-  const spec = renderData("yaml", item.spec).replace(/^(?=.)/gm, "  ");
-  return `${headOf(item)}Specification:\n${spec}${endpoints}${changes}`;
+  const status = item.status === undefined ? "" : `Status:\n${indented(item.status)}`;
+  return `${headOf(item)}Specification:\n${indented(item.spec)}${status}${endpoints}${changes}`;
+}
+
+function indented(value: unknown): string {
+  return renderData("yaml", value).replace(/^(?=.)/gm, "  ");
 }
 
 function headOf(item: Resource): string {

@@ -192,12 +192,12 @@ interface Port {
 
 /**
  * Between two resources the first in order keeps its place; within one, where
- * no order means anything, listeners that cannot be together are all refused.
+ * no order means anything, listeners that could be, but not together, are all refused.
  */
 function judge(entries: readonly Unjudged[]): ListenerEntry[] {
   const taken = new Map<string, Port>();
   return [...Map.groupBy(entries, ({ owner }) => owner).values()].flatMap((own) => {
-    const mixed = mixedPorts(own);
+    const mixed = mixedPorts(own.map(({ listener }) => listener).filter((one) => isFree(one, taken)));
     const judged = own.map((entry) => ({ ...entry, fault: faultOf(entry.listener, taken, mixed) }));
     for (const { listener, fault } of judged) if (fault === null) take(taken, listener);
     return judged;
@@ -233,12 +233,16 @@ function faultOf(
     : null;
 }
 
+function isFree(listener: ListenerSpec, taken: ReadonlyMap<string, Port>): boolean {
+  const place = taken.get(String(listener.port));
+  return carriedBy(listener).length > 0 && (place === undefined || fits(place, listener));
+}
+
 /** The ports where listeners of one resource cannot be together. */
-function mixedPorts(own: readonly Unjudged[]): Set<string> {
+function mixedPorts(own: readonly ListenerSpec[]): Set<string> {
   const seen = new Map<string, Port>();
   const mixed = new Set<string>();
-  for (const { listener } of own) {
-    if (carriedBy(listener).length === 0) continue;
+  for (const listener of own) {
     const port = String(listener.port);
     const place = seen.get(port);
     if (place !== undefined && !fits(place, listener)) mixed.add(port);

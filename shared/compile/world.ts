@@ -13,6 +13,7 @@ import { parseAddress } from "../wire/address.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
 import type { EndpointSpec } from "../wire/resources/endpoint.ts";
 import type { EndpointSliceSpec } from "../wire/resources/endpoint-slice.ts";
+import type { ServiceSpec } from "../wire/resources/service.ts";
 import { isKind } from "../wire/resources/schemas.ts";
 import type { RegisteredEndpoint } from "../wire/rpc.ts";
 import { attach, detach, parentKey } from "./attach.ts";
@@ -79,7 +80,7 @@ function putOwn(world: World, resource: Resource): void {
 
   const space = openSpace(world, namespace);
   if (isKind(resource, "Service")) {
-    space.services.set(name, resource);
+    space.services.set(name, withTcpPorts(resource));
     addSelector(space.members, name, resource.spec.selector);
   } else if (isKind(resource, "Endpoint")) putEndpoint(space, resource);
   else if (isKind(resource, "EndpointSlice")) putSlice(space, resource);
@@ -91,6 +92,11 @@ function putOwn(world: World, resource: Resource): void {
     if (route === null) putReferent(world, space, resource);
     else putRoute(world, space, route);
   }
+}
+
+/** Calls go to TCP ports only. */
+function withTcpPorts({ spec, ...service }: Resource<ServiceSpec>): Resource<ServiceSpec> {
+  return { ...service, spec: { ...spec, ports: spec.ports.filter(({ protocol }) => protocol === "TCP") } };
 }
 
 /** What others refer to. */

@@ -77,6 +77,7 @@ export const resource = z
       creationTimestamp: z.string(),
     }),
     spec: z.unknown(),
+    status: z.unknown().optional().meta({ description: "What became of it: Gateway API's conditions." }),
   })
   .meta({ id: "Resource" });
 

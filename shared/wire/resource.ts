@@ -51,6 +51,8 @@ export interface Resource<Spec = unknown> {
   readonly kind: string;
   readonly metadata: Metadata;
   readonly spec: Spec;
+  /** What became of it, as its kind defines it: told when it is read, never stored. Absent for kinds that have none. */
+  readonly status?: unknown;
 }
 
 /** `kind/namespace/name`, with the group where two kinds could share a name: unique for every resource. */

@@ -20,7 +20,8 @@ const servicePort = z.strictObject({
     .default(""),
   port,
   targetPort: z.union([port, z.string()]).optional(),
-  protocol: z.enum(["TCP"], { error: "not supported yet: protocols other than TCP" }).default("TCP"),
+  /** Calls go to TCP ports only; others are kept, and lead nowhere here. */
+  protocol: z.enum(["TCP", "UDP", "SCTP"]).default("TCP"),
   appProtocol: z.string().optional(),
   nodePort: inert,
 });
@@ -36,7 +37,7 @@ export const serviceSpec = z.strictObject({
     .array(servicePort)
     .max(100)
     .default([])
-    .superRefine(unique(({ port }) => String(port), ["port"]))
+    .superRefine(unique(({ port, protocol }) => `${port} ${protocol}`, ["port"]))
     .superRefine(unique(({ name }) => name, ["name"])),
   type: z
     .enum(["ClusterIP", "NodePort", "LoadBalancer"], {

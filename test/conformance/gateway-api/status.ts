@@ -37,7 +37,7 @@ export async function checkStatus(
   if (step.check === "RoutesAndParentMustBeAccepted") return parentAndRoutesAccepted(args, find);
   if (step.check === "NamespacesMustBeReady") return namespacesReady(listOf(args[0]), find, applied);
   const [, kind, rest] =
-    /^(Gateway|ListenerSet|HTTPRoute|GRPCRoute|TCPRoute|TLSRoute)(.+)$/.exec(step.check) ?? [];
+    /^(Gateway(?!Class)|ListenerSet|HTTPRoute|GRPCRoute|TCPRoute|TLSRoute)(.+)$/.exec(step.check) ?? [];
   if (kind === undefined || rest === undefined || typeof args[0] !== "string") return undefined;
   const resource = await find(kind, args[0]);
   if (resource === null) return isKindThere(kind, applied) ? `${kind} ${args[0]} is not there` : undefined;

@@ -40,7 +40,7 @@ describe("Service", () => {
   test.each([
     ["{ports: [{port: 80}, {port: 80, name: a}]}", ["spec.ports[1].port: repeats item [0]"]],
     ["{ports: [{port: 80, name: a}, {port: 81, name: a}]}", ["spec.ports[1].name: repeats item [0]"]],
-    ["{ports: [{port: 53, protocol: UDP}]}", ["spec.ports[0].protocol: not supported yet"]],
+    ["{ports: [{port: 53, protocol: QUIC}]}", ["spec.ports[0].protocol: must be TCP or UDP or SCTP"]],
     ["{ports: [{port: 65536}]}", ["spec.ports[0].port: must be at most 65535"]],
     [
       "{type: ExternalName}",
