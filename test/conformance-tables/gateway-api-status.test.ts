@@ -29,31 +29,6 @@ interface Suite {
 
 const { absence, content } = readCases<Suite>("gateway-api.json");
 
-/** What the suite makes by program before its tests: a certificate is whatever stands in PEM. */
-const PEM = (name: string) => `-----BEGIN ${name}-----\nMIIB\n-----END ${name}-----\n`;
-const MADE = [
-  ...[
-    ["gateway-conformance-web-backend", "certificate"],
-    ["gateway-conformance-infra", "tls-validity-checks-certificate"],
-    ["gateway-conformance-infra", "tls-terminate-checks-certificate"],
-  ].map(([namespace, name]) => ({
-    apiVersion: "v1",
-    kind: "Secret",
-    metadata: { namespace, name },
-    stringData: { "tls.crt": PEM("CERTIFICATE"), "tls.key": PEM("PRIVATE KEY") },
-  })),
-  ...[
-    ["gateway-conformance-infra", "tls-validity-checks-ca-certificate"],
-    ["gateway-conformance-infra", "tls-checks-ca-certificate"],
-    ["gateway-conformance-web-backend", "web-backend-cm"],
-  ].map(([namespace, name]) => ({
-    apiVersion: "v1",
-    kind: "ConfigMap",
-    metadata: { namespace, name },
-    data: { "ca.crt": PEM("CERTIFICATE") },
-  })),
-];
-
 /**
  * What the suite asks for and the mesh says otherwise, with the reason:
  * listeners that demand client certificates take no requests here, and
@@ -80,7 +55,7 @@ function meshOf({ suite, objects }: Case) {
   const all = [...(content?.fixtures[suite].objects ?? []), ...objects];
   const world = createWorld({ trustDomain: "mesh.test" });
   const documents = JSON.stringify(documentsOf(all, [])).replaceAll("{GATEWAY_CONTROLLER_NAME}", CONTROLLER);
-  const result = parseDocuments([...JSON.parse(documents), ...MADE], { allowPrivateEndpoints: true });
+  const result = parseDocuments(JSON.parse(documents), { allowPrivateEndpoints: true });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const resources = new Map<string, Resource>();
   result.resources.forEach((parsed, age) => {

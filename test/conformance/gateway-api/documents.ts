@@ -2,6 +2,7 @@
  * From the objects of a Kubernetes cluster to documents that the mesh knows:
  * pods become endpoints, and what only Kubernetes has a use for is left out.
  */
+import { CERTIFICATES } from "./certificates.ts";
 import { kindsOf } from "../../../shared/wire/resources/kinds.ts";
 
 export interface KubeObject {
@@ -13,6 +14,8 @@ export interface KubeObject {
     readonly labels?: Readonly<Record<string, string>>;
   };
   readonly spec?: unknown;
+  readonly type?: string;
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 /** A backend that listens on this machine. */
@@ -25,18 +28,22 @@ export interface Pod {
   readonly binding: string;
 }
 
-/** What the suite's manifests have in the place of the implementation's own class. */
-const CLASS_NAME = "{GATEWAY_CLASS_NAME}";
+/** What the suite's manifests have in the place of the implementation's own names. */
+const PLACEHOLDERS = {
+  "{GATEWAY_CLASS_NAME}": "selvedge",
+  "{GATEWAY_CONTROLLER_NAME}": "selvedge.dev/gateway-controller",
+};
 
 /** The suite fills such slices with the addresses of these pods while it runs. */
 const SLICE_PODS = "infra-backend-v1";
 
-/** The documents of a cluster with these objects, in their order, then its endpoints. */
+/** The documents of a cluster with these objects, in their order, then its certificates and endpoints. */
 export function documentsOf(objects: readonly KubeObject[], pods: readonly Pod[]): unknown[] {
   const known = objects.filter(isKnown);
-  const text = JSON.stringify(known).replaceAll(CLASS_NAME, "selvedge");
+  let text = JSON.stringify(known);
+  for (const [placeholder, name] of Object.entries(PLACEHOLDERS)) text = text.replaceAll(placeholder, name);
   const documents: unknown[] = JSON.parse(text);
-  return [...documents, ...endpointsOf(objects, pods)];
+  return [...documents, ...CERTIFICATES, ...endpointsOf(objects, pods)];
 }
 
 function isKnown({ apiVersion, kind }: KubeObject): boolean {
