@@ -86,17 +86,17 @@ async function choose(call: Call, plan: Plan, tries: Tries): Promise<Endpoint | 
   const { unit, traffic } = plan.service;
   if (plan.pin !== null) return unit.endpoints.find(({ id }) => id === plan.pin) ?? null;
   const { ports } = call.mesh;
-  const { rejects } = unit.traffic.circuit;
+  const { rejects } = plan.traffic.circuit;
   const known = { of: (id: string) => traffic.circuits.get(id), rejects };
-  let candidates = usable(unit.endpoints, known, unit.traffic.panicRatio, ports.now());
+  let candidates = usable(plan.endpoints, known, plan.traffic.panicRatio, ports.now());
   let last: Endpoint | null = null;
   while (candidates.length > 0) {
     const untried = withoutTried(candidates, tries.tried);
-    const picked = balance.pick(untried, unit.traffic.loadBalancing, traffic.load, {
+    const picked = balance.pick(untried, plan.traffic.loadBalancing, traffic.load, {
       random: ports.random,
       now: ports.now(),
       hash: null,
-      all: unit.endpoints,
+      all: plan.endpoints,
     });
     if (picked === null || (await circuits.admit(call.mesh, plan.service, picked.id))) return picked;
     last = picked;

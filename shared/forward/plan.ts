@@ -6,14 +6,16 @@
  */
 import * as filter from "../engine/filter.ts";
 import type { HeaderEdit, Rewrite } from "../engine/filter.ts";
+import type { Endpoint } from "../engine/endpoint.ts";
 import { parseHost } from "../engine/host.ts";
 import * as redirect from "../engine/redirect.ts";
 import type { RetryPolicy } from "../engine/retry.ts";
 import * as route from "../engine/route.ts";
-import { serviceKey } from "../engine/snapshot.ts";
+import { serviceKey, type ServiceUnit, type TrafficPolicy } from "../engine/snapshot.ts";
 import * as split from "../engine/split.ts";
 import type { Timeouts } from "../engine/timeout.ts";
 import type { Call } from "./call.ts";
+import { fixed, inject } from "./injected.ts";
 import { refuse } from "./refusal.ts";
 import type { Answer, Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
@@ -29,6 +31,9 @@ export interface Plan {
   /** What the backend sees as host and path. */
   readonly authority: string;
   readonly path: string;
+  /** Those of the service, or of the subset that the route names, that may answer. */
+  readonly endpoints: readonly Endpoint[];
+  readonly traffic: TrafficPolicy;
   readonly timeouts: Timeouts;
   readonly retry: RetryPolicy;
   readonly responseEdits: readonly HeaderEdit[];
@@ -77,18 +82,41 @@ function portOf(service: LinkedService, asked: number): number {
   return ports.some(({ port }) => port === asked) ? asked : (ports[0]?.port ?? asked);
 }
 
-function direct(call: Call, service: LinkedService, port: number): Plan {
-  const { timeouts, retry } = service.unit.traffic;
+function direct(call: Call, service: LinkedService, port: number, subset?: string): Plan {
+  const { endpoints, traffic } = within(service.unit, subset);
+  const { timeouts, retry } = traffic;
   const { authority, path } = call.view;
-  return { kind: "plan", service, port, authority, path, timeouts, retry, responseEdits: [], pin: null };
+  return {
+    kind: "plan",
+    service,
+    port,
+    authority,
+    path,
+    endpoints,
+    traffic,
+    timeouts,
+    retry,
+    responseEdits: [],
+    pin: null,
+  };
 }
 
-async function follow(
-  call: Call,
-  { entry, action }: route.Match,
-  port: number | null,
-): Promise<Plan | Answer> {
+/** A subset that nobody has named has no endpoints. */
+function within(unit: ServiceUnit, subset: string | undefined): Pick<Plan, "endpoints" | "traffic"> {
+  if (subset === undefined) return unit;
+  const { endpoints = [], traffic = null } = unit.subsets[subset] ?? {};
+  return {
+    endpoints: unit.endpoints.filter(({ id }) => endpoints.includes(id)),
+    traffic: traffic ?? unit.traffic,
+  };
+}
+
+async function follow(call: Call, match: route.Match, port: number | null): Promise<Plan | Answer> {
+  const { entry, action } = match;
   call.trail.route = action.route;
+  const injected = await inject(call, match);
+  if (injected !== null) return injected;
+  if (action.respond !== undefined) return fixed(action.respond);
   if (action.filters.redirect !== undefined) return redirected(call, entry.path, action.filters.redirect);
   const backend = split.pick(action.backends, call.mesh.ports.random());
   if (backend === null) return refuse("backend.none", "The route has no backend with a weight above 0.");
@@ -99,7 +127,7 @@ async function follow(
 
   for (const { request } of [action.filters, backend.filters])
     if (request !== undefined) filter.edit(call.headers, request);
-  const plan = direct(call, service, portOf(service, backend.port ?? port ?? call.view.port));
+  const plan = direct(call, service, portOf(service, backend.port ?? port ?? call.view.port), backend.subset);
   return {
     ...plan,
     ...rewritten(call, entry.path, action.filters.rewrite),
