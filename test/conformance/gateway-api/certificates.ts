@@ -24,7 +24,11 @@ export const CERTIFICATES: readonly unknown[] = [
   secret(WEB, "certificate"),
   secret(INFRA, "tls-validity-checks-certificate"),
   secret(INFRA, "tls-terminate-checks-certificate"),
+  secret(INFRA, "tls-passthrough-checks-certificate"),
+  secret(INFRA, "tls-checks-certificate"),
+  secret(INFRA, "tls-checks-client-certificate"),
   authority(INFRA, "tls-validity-checks-ca-certificate"),
   authority(INFRA, "tls-checks-ca-certificate"),
+  authority(INFRA, "mismatch-ca-certificate"),
   authority(WEB, "web-backend-cm"),
 ];

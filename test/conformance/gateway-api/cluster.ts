@@ -14,7 +14,6 @@ import { startRuntime, type Runtime } from "../../../cli/dev/runtime.ts";
 import type { ServiceTarget } from "../../../cli/dev/worker-config.ts";
 import { DOOR_HEADER, formatGatewayAddress } from "../../../shared/forward/gateway-address.ts";
 import { ask } from "../http.ts";
-import { certificatesFor } from "./certificates.ts";
 import { at, documentsOf, listOf, type KubeObject, type Pod } from "./documents.ts";
 import { checkStatus, type Find, type StatusStep } from "./status.ts";
 
@@ -65,7 +64,7 @@ export async function startCluster({ endpoints, fixtures }: Context): Promise<Cl
   let applied: readonly KubeObject[] = [];
   return {
     apply: async (objects) => {
-      applied = [...objects, ...certificatesFor(objects, fixtures["programmaticSecrets"])];
+      applied = objects;
       await inForce(runtime, await apply(runtime, documentsOf(applied, pods)));
     },
     entry: (target, request) => {
