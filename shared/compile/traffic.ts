@@ -246,12 +246,13 @@ function compileSlowStart({
 function compileCircuit({
   consecutiveFailures,
   openFor,
+  rejects,
 }: NonNullable<TrafficSettings["circuitBreaker"]>): CircuitPolicy {
   const { failuresToOpen, openForMs } = DEFAULT_TRAFFIC.circuit;
   return {
     failuresToOpen: consecutiveFailures ?? failuresToOpen,
     openForMs: parseDuration(openFor ?? "") ?? openForMs,
-    rejects: true,
+    rejects: rejects ?? true,
   };
 }
 

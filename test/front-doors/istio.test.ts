@@ -49,11 +49,11 @@ describe("DestinationRule", () => {
     ],
     [
       "{outlierDetection: {}}",
-      { circuitBreaker: { consecutiveFailures: 5, openFor: "30s" }, panicThreshold: 0 },
+      { circuitBreaker: { consecutiveFailures: 5, openFor: "30s", rejects: false }, panicThreshold: 0 },
     ],
     [
-      "{outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 3, baseEjectionTime: 1m, minHealthPercent: 40}}",
-      { circuitBreaker: { consecutiveFailures: 3, openFor: "1m" }, panicThreshold: 40 },
+      "{outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 3, baseEjectionTime: 1m, minHealthPercent: 40, maxEjectionPercent: 100}}",
+      { circuitBreaker: { consecutiveFailures: 3, openFor: "1m", rejects: true }, panicThreshold: 40 },
     ],
   ])("%s", (traffic, policy) => {
     expect(policyOf(`{host: web, trafficPolicy: ${traffic}}`)).toEqual({ targetRefs, ...policy });

@@ -127,6 +127,8 @@ function circuitOf(spec: DestinationTraffic["outlierDetection"]): object {
     circuitBreaker: {
       consecutiveFailures: failures,
       openFor: toDuration(spec.baseEjectionTime ?? "30s"),
+      // Only where everything may be ejected may nothing be left to call.
+      rejects: spec.maxEjectionPercent === 100,
     },
     // Istio: 0 where outlier detection is configured.
     panicThreshold: spec.minHealthPercent ?? 0,
@@ -160,10 +162,10 @@ function reportOn(
   const at = `${path}.outlierDetection`;
   if (interval !== undefined)
     report.note(`${at}.interval`, "has no effect: each failure is counted as it happens");
-  if (maxEjectionPercent !== undefined) {
+  if (maxEjectionPercent !== undefined && maxEjectionPercent < 100) {
     report.note(
       `${at}.maxEjectionPercent`,
-      "has no effect: panicThreshold (minHealthPercent) limits what is shut out",
+      "below 100 endpoints are shut out one by one, and all are called when none would be left",
     );
   }
   if ((consecutiveGatewayErrors ?? 0) > 0) {

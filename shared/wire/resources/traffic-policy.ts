@@ -124,6 +124,8 @@ const settings = {
       consecutiveFailures: z.int().min(1).max(10_000).optional(),
       /** 5 s by default. */
       openFor: positiveDuration.optional(),
+      /** True by default. False only steers calls away while other endpoints are left, as where nothing is configured. */
+      rejects: z.boolean().optional(),
     })
     .optional(),
   /** In percent of usable endpoints, below which all are used; 50 by default (Envoy), 0 turns panic off. */
