@@ -3,11 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { statusOf } from "../../shared/compile/conditions.ts";
 import { warnings } from "../../shared/compile/warnings.ts";
 import { kindsOf, type KindInfo } from "../../shared/wire/resources/kinds.ts";
 import { documentSchemas, isKnownKind } from "../../shared/wire/resources/schemas.ts";
 import { isPlainObject } from "../../shared/wire/shape.ts";
-import { parseYaml, worldOf } from "../compile/worlds.ts";
+import { parseYaml, store, worldOf } from "../compile/worlds.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const INDEX = "docs/resources.md";
@@ -46,6 +47,13 @@ function examplesIn(path: string): Example[] {
     }));
 }
 
+/** All conditions anywhere in a status. */
+function conditionsIn(status: unknown): Readonly<Record<string, unknown>>[] {
+  if (Array.isArray(status)) return status.flatMap(conditionsIn);
+  if (!isPlainObject(status)) return [];
+  return "reason" in status ? [status] : Object.values(status).flatMap(conditionsIn);
+}
+
 function joined(paths: readonly string[]): string {
   return paths
     .flatMap(examplesIn)
@@ -71,6 +79,13 @@ describe("examples", () => {
 
   test("those of the reference fit together", () => {
     expect(warningsOf(joined(REFERENCE))).toEqual([]);
+  });
+
+  test("those of the reference are all that Gateway API wants of them", () => {
+    const world = worldOf(joined(REFERENCE));
+    const statuses = parseYaml(joined(REFERENCE)).map((parsed, age) => statusOf(world, store(parsed, age)));
+    const untrue = statuses.flatMap(conditionsIn).filter(({ status }) => status !== "True");
+    expect(new Set(untrue.map(({ reason }) => reason))).toEqual(new Set(["NoConflicts"]));
   });
 
   test.each(examplesIn(RECIPES))("the recipe at $where works with the services and gateways", ({ yaml }) => {
