@@ -20,8 +20,12 @@ export type ParsedHost =
 
 const REJECT: ParsedHost = { kind: "reject" };
 
-/** Nothing that a URL parser could take for user information, a path or a second host. */
-const AUTHORITY = /^[a-z0-9.-]{1,253}(?::[0-9]{1,5})?$/i;
+/**
+ * Nothing that a URL parser could take for user information, a path or a
+ * second host. No host name has an underscore (RFC 1123), but names of
+ * services in authorities do: gRPC's, and those of Docker.
+ */
+const AUTHORITY = /^[a-z0-9._-]{1,253}(?::[0-9]{1,5})?$/i;
 const IPV6_AUTHORITY = /^\[[0-9a-f:.]{2,45}\](?::[0-9]{1,5})?$/i;
 
 /** A name whose last label is a number: a URL parser takes it for an IPv4 address in one of many spellings. */
