@@ -4,7 +4,6 @@ import { statusOf } from "../../shared/compile/conditions.ts";
 import { createWorld, put } from "../../shared/compile/world.ts";
 import { parseDocuments } from "../../shared/wire/parse.ts";
 import type { Resource } from "../../shared/wire/resource.ts";
-import { CONTROLLER } from "../../shared/wire/resources/gateway-class.ts";
 import { store } from "../compile/worlds.ts";
 import { documentsOf, type KubeObject } from "../conformance/gateway-api/documents.ts";
 import { checkStatus, type StatusStep } from "../conformance/gateway-api/status.ts";
@@ -54,8 +53,7 @@ function cases(): { readonly name: string; readonly subject: Case; readonly step
 function meshOf({ suite, objects }: Case) {
   const all = [...(content?.fixtures[suite].objects ?? []), ...objects];
   const world = createWorld({ trustDomain: "mesh.test" });
-  const documents = JSON.stringify(documentsOf(all, [])).replaceAll("{GATEWAY_CONTROLLER_NAME}", CONTROLLER);
-  const result = parseDocuments(JSON.parse(documents), { allowPrivateEndpoints: true });
+  const result = parseDocuments(documentsOf(all, []), { allowPrivateEndpoints: true });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const resources = new Map<string, Resource>();
   result.resources.forEach((parsed, age) => {

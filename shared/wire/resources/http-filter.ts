@@ -106,7 +106,7 @@ const origin = z
   .string()
   .max(253)
   .regex(
-    /^(\*|https?:\/\/(\*|\*?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?)$/,
+    /^(\*|https?:\/\/(\*|\*?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?)$/i,
     "write * or scheme://host[:port], as in https://www.example.com or https://*.example.com",
   );
 
