@@ -156,6 +156,13 @@ describe("a chain", () => {
     ]);
   });
 
+  test("does not split a subset of another service again", () => {
+    const outer =
+      "{Kind: service-splitter, Name: web, Splits: [{Weight: 100, Service: b, ServiceSubset: v1}]}";
+    const inner = "{Kind: service-splitter, Name: b, Splits: [{Weight: 100, Service: c}]}";
+    expect(rulesOf(outer, inner)).toEqual([{ backendRefs: [{ kind: "Service", name: "b", subset: "v1" }] }]);
+  });
+
   test("follows redirects, which leave everything else of a resolver aside", () => {
     const first =
       "{Kind: service-resolver, Name: web, Redirect: {Service: b}, ConnectTimeout: 1s, DefaultSubset: v1}";
