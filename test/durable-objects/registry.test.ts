@@ -274,3 +274,42 @@ describe("remove", () => {
     expect(second.uid).not.toBe(first.uid);
   });
 });
+
+describe("status", () => {
+  const shared: Document = { ...meshRoute("a", ["a"]), metadata: { name: "r", namespace: "shop" } };
+
+  test("is told with the resource, of its generation, and follows what it is about", async () => {
+    const parent = { group: "", kind: "Service", name: "a", namespace: "shop" };
+    const told = (accepted: object, resolved: object) => ({
+      parents: [
+        {
+          parentRef: parent,
+          controllerName: "selvedge.dev/gateway-controller",
+          conditions: [
+            { type: "Accepted", observedGeneration: 1, ...accepted },
+            { type: "ResolvedRefs", observedGeneration: 1, ...resolved },
+          ],
+        },
+      ],
+    });
+    const missing = { status: "False", message: "Service shop/a does not exist" };
+    await apply([shared]);
+    expect(valueOf(await registry().get(refTo(shared))).status).toEqual(
+      told({ ...missing, reason: "NoMatchingParent" }, { ...missing, reason: "BackendNotFound" }),
+    );
+    await apply([service("a")]);
+    const fine = { status: "True", message: "" };
+    const expected = told({ ...fine, reason: "Accepted" }, { ...fine, reason: "ResolvedRefs" });
+    expect(valueOf(await registry().get(refTo(shared))).status).toEqual(expected);
+    const listed = await registry().list({ kind: "HTTPRoute" });
+    expect(listed.map(({ status }) => status)).toEqual([expected]);
+  });
+
+  test("is never stored: an apply of what was read changes nothing", async () => {
+    await apply([service("a"), shared]);
+    const read = valueOf(await registry().get(refTo(shared)));
+    const { uid: _uid, generation: _generation, creationTimestamp: _time, ...metadata } = read.metadata;
+    const answer = valueOf(await registry().apply({ documents: [{ ...read, metadata }], author: "bob" }));
+    expect(told(answer.changes)).toEqual(["unchanged r"]);
+  });
+});

@@ -153,17 +153,27 @@ const endpointSliceDocument = documentOf("EndpointSlice", subdomain, inert)
     spec: spec ?? endpointSliceSpec.parse({ addressType, endpoints, ports }),
   }));
 
+/** kubectl keeps the whole document, values and all, in an annotation. */
+function withoutCopies(
+  given: Readonly<Record<string, string>> | null | undefined,
+): Readonly<Record<string, string>> {
+  const { "kubectl.kubernetes.io/last-applied-configuration": _copy, ...others } = given ?? {};
+  return others;
+}
+
 const secretDocument = documentOf("Secret", subdomain, inert)
   .extend(secretFields)
-  .transform(({ spec, data, stringData, ...rest }) => ({
+  .transform(({ spec, data, stringData, metadata, ...rest }) => ({
     ...rest,
+    metadata: { ...metadata, annotations: withoutCopies(metadata.annotations) },
     spec: inspectValues({ plain: stringData, encoded: data }, spec),
   }));
 
 const configMapDocument = documentOf("ConfigMap", subdomain, inert)
   .extend(configMapFields)
-  .transform(({ spec, data, binaryData, ...rest }) => ({
+  .transform(({ spec, data, binaryData, metadata, ...rest }) => ({
     ...rest,
+    metadata: { ...metadata, annotations: withoutCopies(metadata.annotations) },
     spec: inspectValues({ plain: data, encoded: binaryData }, spec),
   }));
 
