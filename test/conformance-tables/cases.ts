@@ -8,7 +8,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const FOLDER =
+/** Where they are, if they are there. */
+export const FOLDER =
   process.env["SELVEDGE_CONFORMANCE"] ??
   fileURLToPath(new URL("../../../shared/conformance", import.meta.url));
 

@@ -1,21 +1,19 @@
-/**
- * Gateway API's own conformance cases, by a runner that is no part of this
- * repository: `SELVEDGE_CASES` names the folder that has it (`run.mjs`).
- */
+/** Gateway API's own conformance cases, by a runner that is no part of this repository. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { FOLDER } from "../conformance-tables/cases.ts";
 
-const RUNNER = join(process.env["SELVEDGE_CASES"] ?? "", "run.mjs");
+const RUNNER = join(FOLDER, "run.mjs");
 const ADAPTER = fileURLToPath(new URL("adapter.mjs", import.meta.url));
 /** The cases take a minute; those that fail wait three seconds each. */
 const LIMIT_MS = 360_000;
 
 const isThere = existsSync(RUNNER);
-const absence = isThere ? "" : " (skipped: SELVEDGE_CASES names no folder with run.mjs)";
+const absence = isThere ? "" : ` (skipped: ${RUNNER} is not there)`;
 
 test.skipIf(!isThere)(`passes every case that can be run${absence}`, { timeout: LIMIT_MS }, async () => {
   const runner = spawn(process.execPath, [RUNNER, "--adapter", ADAPTER, "--strict"], {
