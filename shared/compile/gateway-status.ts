@@ -29,8 +29,17 @@ interface ListenerStatus {
   readonly conditions: readonly Condition[];
 }
 
+/** What Gateways and ListenerSets have in common. */
+export interface ListenersStatus {
+  readonly conditions: readonly Condition[];
+  readonly listeners: readonly ListenerStatus[];
+}
+
 /** The status of a Gateway. */
-export function gatewayStatus(world: World, gateway: Resource<GatewaySpec>): object {
+export function gatewayStatus(
+  world: World,
+  gateway: Resource<GatewaySpec>,
+): ListenersStatus & { readonly attachedListenerSets: number } {
   const { metadata } = gateway;
   const listeners = listenersBy(world, `Gateway ${nameOf(metadata)}`).map((entry) =>
     listenerStatus(world, entry, metadata),
@@ -104,7 +113,7 @@ function gatewayResolved(world: World, { metadata, spec }: Resource<GatewaySpec>
 }
 
 /** The status of a ListenerSet. */
-export function listenerSetStatus(world: World, set: Resource<ListenerSetSpec>): object {
+export function listenerSetStatus(world: World, set: Resource<ListenerSetSpec>): ListenersStatus {
   return { conditions: setConditions(world, set), listeners: listenersOfSet(world, set) };
 }
 

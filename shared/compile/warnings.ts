@@ -5,9 +5,12 @@
  */
 import type { ResourceRef } from "../wire/resource.ts";
 import type { ParentRef } from "../wire/resources/route-fields.ts";
+import { SERVICE_NAME } from "../wire/resources/endpoint-slice.ts";
 import { parentKey, parentPort, refuses } from "./attach.ts";
 import { backendService, judgeBackend, targetsOf } from "./backends.ts";
 import type { FaultPolicy } from "./faults.ts";
+import type { Condition } from "./condition.ts";
+import { gatewayStatus, listenerSetStatus, type ListenersStatus } from "./gateway-status.ts";
 import { hasLabels } from "./labels.ts";
 import { gatewayOf, listenersBy } from "./listeners.ts";
 import { derivedFrom } from "./chain.ts";
@@ -61,9 +64,43 @@ function inspectOwn(
       return inspectFaults(space, space.faults.get(name));
     case "TrafficPolicy":
       return inspectTraffic(space, name);
+    case "Gateway": {
+      const gateway = space.gateways.get(name);
+      return gateway === undefined ? [] : inspectStatus(gatewayStatus(world, gateway));
+    }
+    case "ListenerSet": {
+      const set = space.listenerSets.get(name);
+      return set === undefined ? [] : inspectStatus(listenerSetStatus(world, set));
+    }
+    case "EndpointSlice":
+      return inspectSlice(space, name);
     default:
       return isRouteKind(kind) ? inspectRoute(world, space.routes.get(nameInSpace(kind, name))) : [];
   }
+}
+
+/** What its status will say is false. */
+function inspectStatus({ conditions, listeners }: ListenersStatus): string[] {
+  const own = falseOf(conditions);
+  return [
+    ...own,
+    ...listeners.flatMap((one) => falseOf(one.conditions).map((text) => `listener ${one.name}: ${text}`)),
+  ];
+}
+
+function falseOf(conditions: readonly Condition[]): string[] {
+  const untrue = conditions.filter(({ type, status }) => status === "False" && type !== "Conflicted");
+  return [...new Set(untrue.map(({ message }) => message))];
+}
+
+function inspectSlice(space: Space, name: string): string[] {
+  const members = space.slices.get(name) ?? [];
+  if (members.length === 0) {
+    return [`declares no endpoints: it needs the label ${SERVICE_NAME}, a TCP port and addresses`];
+  }
+  const services = new Set(members.flatMap((member) => member.services));
+  const unknown = [...services].filter((service) => !space.services.has(service));
+  return unknown.map((service) => `its Service ${service} does not exist`);
 }
 
 function inspectRoute(world: World, route: HttpRoute | undefined): string[] {

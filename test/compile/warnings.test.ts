@@ -70,6 +70,29 @@ test.each([
   ],
   [route("parentRefs: [{name: gw}], hostnames: [a.test]"), []],
   [
+    "{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: x}, spec: {gatewayClassName: x, listeners: [{name: a, port: 80, protocol: HTTP}]}}",
+    [],
+  ],
+  [
+    "{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: x}, spec: {gatewayClassName: x, listeners: [{name: a, port: 80, protocol: HTTP}, {name: b, port: 81, protocol: UDP}, {name: c, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: cert}]}}]}}",
+    [
+      "Gateway shop/x: listener b: UDP is not carried: use HTTP, HTTPS, TLS or TCP",
+      "Gateway shop/x: listener c: Secret cert does not exist",
+    ],
+  ],
+  [
+    "{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, metadata: {name: x}, spec: {parentRef: {name: gw}, listeners: [{name: a, port: 80, protocol: HTTP}]}}",
+    [
+      "ListenerSet shop/x: Gateway shop/gw does not allow ListenerSets of this namespace (spec.allowedListeners)",
+    ],
+  ],
+  [
+    "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: x}, spec: {addressType: IPv4}}",
+    [
+      "EndpointSlice shop/x: declares no endpoints: it needs the label kubernetes.io/service-name, a TCP port and addresses",
+    ],
+  ],
+  [
     route("parentRefs: [{name: gw}], hostnames: [b.test]"),
     [
       "HTTPRoute shop/r: no listener of Gateway shop/gw takes it: listener a serves none of the route's hostnames; " +
