@@ -23,6 +23,7 @@ const HOST_COUNTERS: readonly (keyof HostCounters)[] = [
   "refusedSnapshots",
   "retries",
   "overflowedCalls",
+  "droppedMirrors",
 ];
 
 /** Whether a report can be told from a repetition of itself. */

@@ -132,6 +132,7 @@ export class TelemetryStore {
       refusedSnapshots: valueOf("refusedSnapshots"),
       retries: valueOf("retries"),
       overflowedCalls: valueOf("overflowedCalls"),
+      droppedMirrors: valueOf("droppedMirrors"),
     };
   }
 

@@ -6,7 +6,7 @@
  */
 import type { Ports } from "../shared/forward/ports.ts";
 
-export type RuntimePorts = Pick<Ports, "now" | "random" | "sleep" | "timer" | "defer" | "log">;
+export type RuntimePorts = Pick<Ports, "now" | "random" | "sleep" | "timer" | "defer" | "log" | "patterns">;
 
 /** Ports of one invocation. */
 export function runtimePorts(ctx: Pick<ExecutionContext, "waitUntil">): RuntimePorts {
@@ -17,6 +17,7 @@ export function runtimePorts(ctx: Pick<ExecutionContext, "waitUntil">): RuntimeP
     timer: startTimer,
     defer: (work) => ctx.waitUntil(work),
     log: writeLine,
+    patterns: async () => (await import("../shared/wire/pattern.ts")).compilePattern,
   };
 }
 

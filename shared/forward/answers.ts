@@ -16,7 +16,10 @@ const MAX_DETAIL = 200;
  */
 export function respond(refusal: Refusal, requestId: string, method: string): Response {
   const { code, detail } = refusal.problem;
-  const { status, title } = PROBLEMS[code];
+  const { title } = PROBLEMS[code];
+  const status = statusOf(refusal);
+  const headers = headersOf(refusal, requestId);
+  if (refusal.grpcStatus !== undefined) return inGrpc(refusal.grpcStatus, title, headers);
   const body = {
     type: "about:blank",
     title,
@@ -25,8 +28,24 @@ export function respond(refusal: Refusal, requestId: string, method: string): Re
     instance: requestId,
     code,
   };
-  const headers = headersOf(refusal, requestId);
-  return new Response(method === "HEAD" ? null : JSON.stringify(body), { status, headers });
+  const isEmpty = method === "HEAD" || WITHOUT_BODY.has(status);
+  return new Response(isEmpty ? null : JSON.stringify(body), { status, headers });
+}
+
+/** The HTTP status that a refusal is told with. */
+export function statusOf({ problem, status, grpcStatus }: Refusal): number {
+  return grpcStatus === undefined ? (status ?? PROBLEMS[problem.code].status) : 200;
+}
+
+/** Statuses whose responses have no body. */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** gRPC's response without messages, which has its status among the headers. */
+function inGrpc(grpcStatus: number, message: string, headers: Headers): Response {
+  headers.set("content-type", "application/grpc");
+  headers.set("grpc-status", String(grpcStatus));
+  headers.set("grpc-message", message);
+  return new Response(null, { status: 200, headers });
 }
 
 function headersOf(refusal: Refusal, requestId: string): Headers {
@@ -41,7 +60,7 @@ function headersOf(refusal: Refusal, requestId: string): Headers {
     headers.set("proxy-status", `selvedge; error=${meaning.proxyStatus}; details="${code}"`);
   if (retryAfterMs !== undefined)
     headers.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
-  if (meaning.status === 401) headers.set("www-authenticate", 'Bearer realm="selvedge"');
+  if (statusOf(refusal) === 401) headers.set("www-authenticate", 'Bearer realm="selvedge"');
   for (const [name, value] of refusal.headers) headers.set(name, value);
   return headers;
 }

@@ -26,24 +26,37 @@ export type Attempt =
  * are there, not until the body has passed: seeing a body's end would mean to
  * wrap every response.
  */
-export async function attempt(call: Call, plan: Plan, endpoint: Endpoint, body: Body): Promise<Attempt> {
+export async function attempt(
+  call: Call,
+  plan: Plan,
+  endpoint: Endpoint,
+  { body, control }: Trying,
+): Promise<Attempt> {
   const { ports } = call.mesh;
-  const { load } = plan.service.traffic;
+  const { load } = plan.pool;
   const way = ports.wayTo(endpoint);
   const introducing = introduce(call, endpoint, way);
   if (introducing !== null) await introducing;
   const now = ports.now();
   const limitMs = timeout.tryTimeoutMs(plan.timeouts, call.trail.arrivedAt, now);
   const isLast = limitMs === timeout.remainingMs(plan.timeouts, call.trail.arrivedAt, now);
+  const leftMs = timeout.deadlineHeader(limitMs);
+  if (leftMs !== null) call.headers.set(timeout.DEADLINE_HEADER, leftMs);
   balance.begin(load, endpoint.id);
   try {
-    return await withinLimit(call, { limitMs, isLast }, (signal) => {
+    return await withinLimit(call, { limitMs, isLast, control }, (signal) => {
       const request = makeRequest(call, plan, { way, body, signal });
       return ports.send(endpoint, request, { service: plan.service.id, port: plan.port });
     });
   } finally {
     balance.end(load, endpoint.id);
   }
+}
+
+interface Trying {
+  readonly body: Body;
+  /** Ends the try early; `null` where nobody wants to. */
+  readonly control: AbortController | null;
 }
 
 /** Gives up a response that nobody will read, so that its connection is free. */
@@ -92,19 +105,21 @@ interface Limit {
   readonly limitMs: Millis | null;
   /** The limit is the whole call's: no other try can follow one that exceeds it. */
   readonly isLast: boolean;
+  readonly control: AbortController | null;
 }
 
 /** Runs `send` and gives up on it after `limitMs`; `null` is no limit. Never rejects. */
 function withinLimit(
   call: Call,
-  { limitMs, isLast }: Limit,
+  { limitMs, isLast, control }: Limit,
   send: (signal: AbortSignal | null) => Promise<Response>,
 ): Promise<Attempt> {
-  if (limitMs === null) return start(send, null);
+  if (limitMs === null) return start(send, control?.signal ?? null);
   if (limitMs <= 0) return Promise.resolve({ kind: "timeout" });
   return new Promise((resolve) => {
     // A signal costs 10 µs; where the end of the call ends the invocation, it would end nothing else.
-    const abort = isLast && !call.mesh.settings.outlivesCalls ? null : new AbortController();
+    const isAlone = isLast && !call.mesh.settings.outlivesCalls;
+    const abort = control ?? (isAlone ? null : new AbortController());
     let isOver = false;
     const cancel = call.mesh.ports.timer(limitMs, () => {
       isOver = true;

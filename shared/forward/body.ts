@@ -17,12 +17,12 @@ export const MAX_HELD_BYTES = 65_536;
 
 /**
  * Takes a request's body. It is held only if its length is told beforehand
- * and small, and the policy could repeat the call at all.
+ * and small, and the policy could repeat the call at all or others need it.
  */
-export async function take(request: Request, policy: RetryPolicy): Promise<Body> {
+export async function take(request: Request, policy: RetryPolicy, isNeeded: boolean): Promise<Body> {
   if (request.body === null) return { kind: "none" };
-  if (!mayRepeat(request.method, policy) || !isSmall(request.headers.get("content-length")))
-    return { kind: "stream", stream: request.body };
+  if (!isNeeded && !mayRepeat(request.method, policy)) return { kind: "stream", stream: request.body };
+  if (!isSmall(request.headers.get("content-length"))) return { kind: "stream", stream: request.body };
   return { kind: "held", bytes: await request.arrayBuffer() };
 }
 

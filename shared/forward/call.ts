@@ -36,11 +36,31 @@ export interface Call {
   readonly request: Request;
   readonly view: RequestView;
   readonly caller: Caller | null;
+  /** Who was proved to call; `null` where the gateway stands in as the caller. */
+  readonly client: Caller | null;
   readonly hops: number;
+  /** The call is a copy already. */
+  readonly isMirrored: boolean;
+  /** What earlier hosts of the mesh say of it. */
+  readonly told: Told;
   /** What is sent on: filters change it, and each try adds what is the endpoint's own. */
   readonly headers: Headers;
   readonly trail: Trail;
 }
+
+/** A copy for a mirror says so, in this header, to whoever gets it: `1`. */
+export const MIRRORED_HEADER = "x-selvedge-mirrored";
+
+/** Fields of earlier hosts of the mesh, as they came. */
+export interface Told {
+  /** What is left of the call's time. Believed of anybody: it only shortens. */
+  readonly deadline: string | null;
+  /** Whether an earlier host tries again. */
+  readonly retry: string | null;
+}
+
+/** Nothing is known from earlier hosts. */
+export const NOTHING_TOLD: Told = { deadline: null, retry: null };
 
 /** A trail of a call of which nothing is known yet. */
 export function startTrail(arrivedAt: Millis, requestId: string, method: string): Trail {

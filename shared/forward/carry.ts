@@ -6,13 +6,14 @@
  */
 import type { Caller } from "../engine/authorize.ts";
 import type { RequestView } from "../engine/request.ts";
+import { RETRY_HEADER } from "../engine/retry.ts";
 import { DIRECTORY, serviceKey } from "../engine/snapshot.ts";
 import type { DirectoryUnit, UnitKey } from "../engine/snapshot.ts";
+import { DEADLINE_HEADER } from "../engine/timeout.ts";
 import { meshAudience } from "../identity/spiffe.ts";
-import { PROBLEMS } from "../wire/problem.ts";
-import { respond } from "./answers.ts";
-import { startTrail, workloadOf } from "./call.ts";
-import type { Call, Trail } from "./call.ts";
+import { respond, statusOf } from "./answers.ts";
+import { MIRRORED_HEADER, NOTHING_TOLD, startTrail, workloadOf } from "./call.ts";
+import type { Call, Told, Trail } from "./call.ts";
 import { deliver } from "./deliver.ts";
 import * as door from "./door.ts";
 import { admitToGate, openGate } from "./gate.ts";
@@ -67,7 +68,7 @@ export async function carry(mesh: Mesh, request: Request, reception: Reception):
     tell(mesh, trail, answer, answer.response.status);
     return answer.response;
   }
-  tell(mesh, trail, answer, PROBLEMS[answer.problem.code].status);
+  tell(mesh, trail, answer, statusOf(answer));
   return respond(answer, requestId, request.method);
 }
 
@@ -170,7 +171,20 @@ function board({ journey, entry, identity }: Boarding, caller: Caller | null): C
     isBearerOurs: identity.isBearerOurs,
   });
   if (caller !== null) trail.source = workloadOf(caller);
-  return { mesh, request, view: entry.view, caller, hops: entry.hops, headers, trail };
+  const isMirrored = !reception.isFromOutside && entry.owned.includes(MIRRORED_HEADER);
+  if (isMirrored) headers.set(MIRRORED_HEADER, "1");
+  const told = toldBy(request.headers, entry, reception);
+  const { view, hops } = entry;
+  return { mesh, request, view, caller, client: identity.caller, hops, isMirrored, told, headers, trail };
+}
+
+/** A deadline is believed of anybody, since it can only shorten. */
+function toldBy(headers: Headers, { owned }: door.Entry, { isFromOutside }: Reception): Told {
+  if (owned.length === 0) return NOTHING_TOLD;
+  return {
+    deadline: headers.get(DEADLINE_HEADER),
+    retry: isFromOutside ? null : headers.get(RETRY_HEADER),
+  };
 }
 
 function unknownHost(): Refusal {

@@ -8,6 +8,7 @@ import * as circuit from "../engine/circuit.ts";
 import type { Circuit } from "../engine/circuit.ts";
 import type { TryOutcome } from "../engine/retry.ts";
 import { within } from "./patience.ts";
+import type { Plan } from "./plan.ts";
 import type { Mesh } from "./state.ts";
 import type { LinkedService } from "./view.ts";
 
@@ -19,11 +20,11 @@ const CLAIM_WAIT_MS = 250;
  * mesh's leave, so that of all isolates one tries; if the mesh cannot be
  * asked, this isolate decides alone.
  */
-export async function admit(mesh: Mesh, service: LinkedService, endpoint: string): Promise<boolean> {
+export async function admit(mesh: Mesh, { service, pool }: Plan, endpoint: string): Promise<boolean> {
   const { circuits } = service.traffic;
   const known = circuits.get(endpoint);
   if (known === undefined || known.kind === "closed") return true;
-  const admission = circuit.admit(known, service.unit.traffic.circuit, mesh.ports.now());
+  const admission = circuit.admit(known, pool.policy.circuit, mesh.ports.now());
   circuits.set(endpoint, admission.circuit);
   // It was due for no probe, and is used for want of better ones.
   if (admission.kind === "allow" && admission.circuit === known) return true;
@@ -31,12 +32,12 @@ export async function admit(mesh: Mesh, service: LinkedService, endpoint: string
 }
 
 /** Folds a try's outcome into the endpoint's circuit: a failure is a 5xx, or no response at all. */
-export function settle(mesh: Mesh, service: LinkedService, endpoint: string, outcome: TryOutcome): void {
+export function settle(mesh: Mesh, { service, pool }: Plan, endpoint: string, outcome: TryOutcome): void {
   const { circuits } = service.traffic;
   const before = circuits.get(endpoint) ?? circuit.CLOSED;
   const isFailure = outcome.kind !== "response" || outcome.status >= 500;
   if (!isFailure && before === circuit.CLOSED) return;
-  const policy = service.unit.traffic.circuit;
+  const policy = pool.policy.circuit;
   const after = circuit.record(before, policy, isFailure ? "failure" : "success", mesh.ports.now());
   if (after.kind === "closed" && after.failures === 0) circuits.delete(endpoint);
   else circuits.set(endpoint, after);

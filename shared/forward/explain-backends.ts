@@ -5,8 +5,9 @@
  * @module
  */
 import { authorize } from "../engine/authorize.ts";
+import * as redirect from "../engine/redirect.ts";
 import type { RequestView } from "../engine/request.ts";
-import type { Backend, RouteAction } from "../engine/route.ts";
+import type { Backend, Match } from "../engine/route.ts";
 import { serviceKey } from "../engine/snapshot.ts";
 import type { InboundPolicy, ServiceUnit, TrafficPolicy } from "../engine/snapshot.ts";
 import type { ExplainedBackend } from "../wire/explain.ts";
@@ -19,7 +20,7 @@ export interface Approach {
   /** The port that was called; `null` from outside, where a backend names its own. */
   readonly port: number | null;
   /** Absent: no rule, the service itself was called. */
-  readonly action?: RouteAction;
+  readonly match?: Pick<Match, "entry" | "action">;
 }
 
 /** Explains each backend of a rule, in its order. */
@@ -43,12 +44,17 @@ async function explainBackend(
   approach: Approach,
 ): Promise<ExplainedBackend> {
   const { service, subset = null, weight, invalid } = backend;
-  const named = { service, subset, weight, share };
+  const named = { service, subset, weight, share, redirect: redirectOf(inquiry, backend, approach) };
   const unit = invalid === undefined ? await load(inquiry.knowledge, serviceKey(service), "service") : null;
   if (unit === null)
     return { ...named, ...UNREACHABLE, port: backend.port, invalid: invalid ?? "backend.missing" };
   const port = portOf(unit, backend.port ?? approach.port ?? inquiry.view.port);
   return { ...named, invalid: null, port, ...describe(inquiry, { unit, port, subset }, approach) };
+}
+
+function redirectOf({ view }: Inquiry, { filters }: Backend, { match }: Approach): string | null {
+  if (filters.redirect === undefined || match === undefined) return null;
+  return redirect.locate(filters.redirect, view, match.entry.path);
 }
 
 const UNREACHABLE = {
@@ -70,10 +76,14 @@ interface Place {
   readonly subset: string | null;
 }
 
-type Description = Omit<ExplainedBackend, "service" | "port" | "subset" | "weight" | "share" | "invalid">;
+type Description = Omit<
+  ExplainedBackend,
+  "service" | "port" | "subset" | "weight" | "share" | "invalid" | "redirect"
+>;
 
-function describe(inquiry: Inquiry, place: Place, { view, action }: Approach): Description {
+function describe(inquiry: Inquiry, place: Place, { view, match }: Approach): Description {
   const { endpoints, traffic } = withinSubset(place);
+  const action = match?.action;
   const timeouts = action?.timeouts ?? traffic.timeouts;
   return {
     endpoints: endpoints.length,

@@ -172,7 +172,7 @@ async function throughRoutes(
     ...told,
     outcome: outcomeOf(view, match, rewritten),
     sticky: stickyOf(inquiry, action),
-    backends: await explainBackends(inquiry, action.backends, { view: rewritten, port, action }),
+    backends: await explainBackends(inquiry, action.backends, { view: rewritten, port, match }),
     faults: (action.faults ?? []).map(({ policy }) => policy),
     mirrors: (action.filters.mirrors ?? []).map(({ service, share }) => ({ service, share })),
   };

@@ -80,7 +80,15 @@ export async function flush(mesh: Mesh): Promise<void> {
 }
 
 function noCounts(): Writable<HostCounters> {
-  return { staleCalls: 0, syncs: 0, failedSyncs: 0, refusedSnapshots: 0, retries: 0, overflowedCalls: 0 };
+  return {
+    staleCalls: 0,
+    syncs: 0,
+    failedSyncs: 0,
+    refusedSnapshots: 0,
+    retries: 0,
+    overflowedCalls: 0,
+    droppedMirrors: 0,
+  };
 }
 
 function seriesOf(meter: Meter, labels: CallLabels): Counting {

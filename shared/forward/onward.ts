@@ -49,6 +49,12 @@ function tellOrigin(headers: Headers, fields: Headers, { view, forwarding }: Ent
   headers.set("x-forwarded-proto", view.scheme);
 }
 
+/** The client's address, as the platform or an earlier host of the mesh told it; `null` when nobody did. */
+export function sourceIpOf(headers: Headers): string | null {
+  const addresses = headers.get("x-forwarded-for");
+  return addresses === null ? null : (addresses.split(",")[0]?.trim() ?? null);
+}
+
 /** The value of `x-forwarded-client-cert` (Envoy's form) that tells `callee`, a `namespace/name`, who calls it. */
 export function clientCertificate(caller: Caller, callee: string): string {
   const [namespace = "", name = ""] = callee.split("/");

@@ -4,18 +4,26 @@
  *
  * @module
  */
+import type { SessionPersistence } from "../engine/affinity.ts";
+import type { LinkedFault } from "../engine/fault.ts";
 import * as filter from "../engine/filter.ts";
-import type { HeaderEdit, Rewrite } from "../engine/filter.ts";
-import type { Endpoint } from "../engine/endpoint.ts";
+import type { Rewrite } from "../engine/filter.ts";
 import { parseHost } from "../engine/host.ts";
+import type { Mirror } from "../engine/mirror.ts";
 import * as redirect from "../engine/redirect.ts";
+import { scoped } from "../engine/retry.ts";
 import type { RetryPolicy } from "../engine/retry.ts";
 import * as route from "../engine/route.ts";
-import { serviceKey, type ServiceUnit, type TrafficPolicy } from "../engine/snapshot.ts";
-import * as split from "../engine/split.ts";
+import { serviceKey } from "../engine/snapshot.ts";
+import { withDeadline } from "../engine/timeout.ts";
 import type { Timeouts } from "../engine/timeout.ts";
+import { pickBackend } from "./backend.ts";
 import type { Call } from "./call.ts";
-import { fixed, inject } from "./injected.ts";
+import { answerItself, answerPreflight, answersItself, redirected } from "./direct-answer.ts";
+import { dress, dressingOf, PLAIN } from "./dress.ts";
+import type { Dressing } from "./dress.ts";
+import { poolOf } from "./pool.ts";
+import type { Pool } from "./pool.ts";
 import { refuse } from "./refusal.ts";
 import type { Answer, Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
@@ -26,17 +34,20 @@ import type { LinkedHost, LinkedService } from "./view.ts";
 export interface Plan {
   readonly kind: "plan";
   readonly service: LinkedService;
+  /** Those of the service's endpoints that may answer: all, or those of a subset that the route names. */
+  readonly pool: Pool;
   /** The destination service's port. */
   readonly port: number;
   /** What the backend sees as host and path. */
   readonly authority: string;
   readonly path: string;
-  /** Those of the service, or of the subset that the route names, that may answer. */
-  readonly endpoints: readonly Endpoint[];
-  readonly traffic: TrafficPolicy;
   readonly timeouts: Timeouts;
   readonly retry: RetryPolicy;
-  readonly responseEdits: readonly HeaderEdit[];
+  readonly dressing: Dressing;
+  /** Of the route. */
+  readonly faults: readonly LinkedFault[];
+  readonly mirrors: readonly Mirror[];
+  readonly session: SessionPersistence | null;
   /** Id of the only endpoint that may answer; `null` for any. */
   readonly pin: string | null;
 }
@@ -56,7 +67,7 @@ export async function toService(call: Call, service: LinkedService, asked: numbe
       (routes.consumerNamespace === null || routes.consumerNamespace === namespace),
   );
   call.trail.destination = service.id;
-  if (routes === undefined) return direct(call, service, port);
+  if (routes === undefined) return straightTo(call, service, { port });
   const match = route.match(routes.table, call.view, call.caller);
   if (match === null) return refuse("route.none", "No rule of the service's routes matches the request.");
   return follow(call, match, port);
@@ -72,8 +83,8 @@ export async function throughHost(call: Call, host: LinkedHost): Promise<Plan | 
 /** Plans a call to one endpoint, chosen by a host that routed it before and decides about retries itself. */
 export function toEndpoint(call: Call, service: LinkedService, port: number, endpoint: string): Plan {
   call.trail.destination = service.id;
-  const plan = direct(call, service, port);
-  return { ...plan, pin: endpoint, retry: { ...plan.retry, retries: 0 } };
+  const plan = straightTo(call, service, { port });
+  return { ...plan, pin: endpoint, session: null, retry: { ...plan.retry, retries: 0 } };
 }
 
 /** The port of the service that is meant: an edge listens on ports of its own, so an unknown one means the first. */
@@ -82,67 +93,86 @@ function portOf(service: LinkedService, asked: number): number {
   return ports.some(({ port }) => port === asked) ? asked : (ports[0]?.port ?? asked);
 }
 
-function direct(call: Call, service: LinkedService, port: number, subset?: string): Plan {
-  const { endpoints, traffic } = within(service.unit, subset);
-  const { timeouts, retry } = traffic;
+/** What of a service is meant: a backend or a mirror says so. */
+export interface Target {
+  /** `null` for the port that was called. */
+  readonly port: number | null;
+  readonly subset?: string;
+}
+
+/** A plan as the service's own policy has it. */
+export function straightTo(call: Call, service: LinkedService, { port, subset }: Target): Plan {
+  const pool = poolOf(service.pools, subset);
   const { authority, path } = call.view;
   return {
     kind: "plan",
     service,
-    port,
+    pool,
+    port: portOf(service, port ?? call.view.port),
     authority,
     path,
-    endpoints,
-    traffic,
-    timeouts,
-    retry,
-    responseEdits: [],
+    timeouts: limited(call, pool.policy.timeouts),
+    retry: limitedRetry(call, pool.policy.retry),
+    dressing: PLAIN,
+    faults: NONE,
+    mirrors: NONE,
+    session: pool.policy.affinity,
     pin: null,
   };
 }
 
-/** A subset that nobody has named has no endpoints. */
-function within(unit: ServiceUnit, subset: string | undefined): Pick<Plan, "endpoints" | "traffic"> {
-  if (subset === undefined) return unit;
-  const { endpoints = [], traffic = null } = unit.subsets[subset] ?? {};
-  return {
-    endpoints: unit.endpoints.filter(({ id }) => endpoints.includes(id)),
-    traffic: traffic ?? unit.traffic,
-  };
+const NONE: readonly never[] = [];
+
+/** No longer than earlier hosts have left for it. */
+function limited({ told }: Call, timeouts: Timeouts): Timeouts {
+  return told.deadline === null ? timeouts : withDeadline(timeouts, told.deadline);
 }
 
-async function follow(call: Call, match: route.Match, port: number | null): Promise<Plan | Answer> {
-  const { entry, action } = match;
+function limitedRetry({ told }: Call, policy: RetryPolicy): RetryPolicy {
+  return told.retry === null ? policy : scoped(policy, told.retry);
+}
+
+async function follow(call: Call, match: route.Match, asked: number | null): Promise<Plan | Answer> {
+  const { action } = match;
   call.trail.route = action.route;
-  const injected = await inject(call, match);
-  if (injected !== null) return injected;
-  if (action.respond !== undefined) return fixed(action.respond);
-  if (action.filters.redirect !== undefined) return redirected(call, entry.path, action.filters.redirect);
-  const backend = split.pick(action.backends, call.mesh.ports.random());
+  const preflight = answerPreflight(call, action.filters.cors);
+  if (preflight !== null) return preflight;
+  if (answersItself(action)) return answerItself(call, match);
+  const picking = pickBackend(call, action);
+  const backend = picking instanceof Promise ? await picking : picking;
   if (backend === null) return refuse("backend.none", "The route has no backend with a weight above 0.");
   call.trail.destination = backend.service;
   if (backend.invalid !== undefined) return refuse(backend.invalid, "Check the route's backendRefs.");
+  const early = answerPreflight(call, backend.filters.cors) ?? redirected(call, match, backend.filters);
+  if (early !== null) return dress(call, dressingOf(action.filters, backend.filters), [], early);
   const service = await loadService(call.mesh, backend.service);
   if (service.kind === "refusal") return service;
+  return along(call, match, backend, straightTo(call, service, { ...backend, port: backend.port ?? asked }));
+}
 
+/** The plan that a rule makes of a backend's own. */
+function along(call: Call, { entry, action, faults }: route.Match, backend: route.Backend, plan: Plan): Plan {
   for (const { request } of [action.filters, backend.filters])
     if (request !== undefined) filter.edit(call.headers, request);
-  const plan = direct(call, service, portOf(service, backend.port ?? port ?? call.view.port), backend.subset);
   return {
     ...plan,
-    ...rewritten(call, entry.path, action.filters.rewrite),
-    timeouts: action.timeouts ?? plan.timeouts,
-    retry: action.retry ?? plan.retry,
-    responseEdits: [action.filters.response, backend.filters.response].filter((edit) => edit !== undefined),
+    ...rewritten(call, entry.path, rewriteOf(action.filters.rewrite, backend.filters.rewrite)),
+    timeouts: action.timeouts === undefined ? plan.timeouts : limited(call, action.timeouts),
+    retry: action.retry === undefined ? plan.retry : limitedRetry(call, action.retry),
+    dressing: dressingOf(action.filters, backend.filters),
+    faults,
+    mirrors: both(action.filters.mirrors, backend.filters.mirrors),
+    session: action.session ?? plan.session,
   };
 }
 
-function redirected(call: Call, matched: route.PathMatch, to: redirect.Redirect): Answer {
-  const location = redirect.locate(to, call.view, matched);
-  return {
-    kind: "response",
-    response: new Response(null, { status: to.statusCode, headers: { location } }),
-  };
+/** What a backend says goes before what its rule says. */
+function rewriteOf(rule: Rewrite | undefined, backend: Rewrite | undefined): Rewrite | undefined {
+  return rule === undefined || backend === undefined ? (backend ?? rule) : { ...rule, ...backend };
+}
+
+function both(one: readonly Mirror[] = NONE, other: readonly Mirror[] = NONE): readonly Mirror[] {
+  return other.length === 0 ? one : [...one, ...other];
 }
 
 function rewritten(

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Endpoint } from "../engine/endpoint.ts";
+import type { CompilePattern } from "../engine/route.ts";
 import type { Millis } from "../engine/time.ts";
 import type { CallReport } from "../wire/call-record.ts";
 import type { Outcome } from "../wire/problem.ts";
@@ -52,6 +53,8 @@ export interface Ports {
   defer(work: Promise<unknown>): void;
   /** One access-log line. */
   log(line: Readonly<Record<string, unknown>>): void;
+  /** Loads what compiles regular expressions: larger than all the rest, and most hosts never need it. */
+  patterns(): Promise<CompilePattern>;
   readonly control: Control;
 }
 

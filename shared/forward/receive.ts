@@ -6,14 +6,16 @@
  */
 import type { Caller } from "../engine/authorize.ts";
 import { DIRECTORY, workloadKey } from "../engine/snapshot.ts";
+import { RETRY_HEADER } from "../engine/retry.ts";
+import { DEADLINE_HEADER, withDeadline } from "../engine/timeout.ts";
 import { spiffeId } from "../identity/spiffe.ts";
-import { PROBLEMS } from "../wire/problem.ts";
-import { respond } from "./answers.ts";
-import { startTrail, workloadOf } from "./call.ts";
+import { respond, statusOf } from "./answers.ts";
+import { MIRRORED_HEADER, startTrail, workloadOf } from "./call.ts";
 import type { Trail } from "./call.ts";
 import * as door from "./door.ts";
 import { directoryOf, identify } from "./identify.ts";
 import type { Identity } from "./identify.ts";
+import { suffer } from "./faults.ts";
 import { admit } from "./inbound.ts";
 import { clientCertificate, requestIdOf } from "./onward.ts";
 import { refuse } from "./refusal.ts";
@@ -43,7 +45,7 @@ export async function receive(mesh: Mesh, request: Request, endpoint: string): P
   trail.isMetered = false;
   const outcome = await safely(mesh, request, endpoint, trail);
   if (outcome.kind === "welcome") return outcome;
-  tell(mesh, trail, outcome, PROBLEMS[outcome.problem.code].status);
+  tell(mesh, trail, outcome, statusOf(outcome));
   return respond(outcome, requestId, request.method);
 }
 
@@ -99,23 +101,39 @@ interface Visit {
 
 async function decide(
   visit: Visit,
-  { unit }: LinkedWorkload,
+  { unit, faults }: LinkedWorkload,
   { caller }: Identity,
 ): Promise<Welcome | Refusal> {
   const { mesh, request, trail } = visit;
   const entry = door.read(request, "worker");
   if (entry.kind === "refusal") return entry;
+  const timeouts = withDeadline({}, request.headers.get(DEADLINE_HEADER));
+  if (timeouts.requestMs === 0)
+    return refuse("upstream.timeout", "The call's time had run out on its way here.");
   trail.path = entry.view.path;
   trail.hops = entry.hops;
   const { host, port, method, path, headers } = entry.view;
   const refusal = await admit(mesh, unit.inbound, { caller, host, port, method, path, headers }, trail);
   if (refusal !== null) return refusal;
+  const victim = { mesh, view: entry.view, caller, trail };
+  const fault = faults.length === 0 ? null : await suffer(victim, faults, timeouts);
+  if (fault !== null) return fault;
   const certificate = caller === null ? null : clientCertificate(caller, unit.workload);
   return { kind: "welcome", caller, request: withoutClaims(request, entry, certificate) };
 }
 
 /** Fields of a host of the mesh that called directly; anything else of ours was made up. */
-const EXPECTED = new Set(["x-selvedge-peer", "x-selvedge-hops", "x-forwarded-client-cert"]);
+const EXPECTED = new Set([
+  "x-selvedge-peer",
+  "x-selvedge-hops",
+  "x-forwarded-client-cert",
+  DEADLINE_HEADER,
+  RETRY_HEADER,
+  MIRRORED_HEADER,
+]);
+
+/** Fields that say nothing about the caller, and matter to the calls that the workload makes. */
+const KEPT = new Set(["x-selvedge-hops", DEADLINE_HEADER]);
 
 /** The request itself if what it says about its caller was proved, else a copy that does not say it. */
 function withoutClaims(request: Request, { owned }: door.Entry, certificate: string | null): Request {
@@ -124,7 +142,7 @@ function withoutClaims(request: Request, { owned }: door.Entry, certificate: str
     owned.every((name) => EXPECTED.has(name));
   if (isTrue || owned.length === 0) return request;
   const headers = new Headers(request.headers);
-  for (const name of owned) if (name !== "x-selvedge-hops") headers.delete(name);
+  for (const name of owned) if (!KEPT.has(name)) headers.delete(name);
   if (certificate !== null) headers.set("x-forwarded-client-cert", certificate);
   return new Request(request, { headers });
 }

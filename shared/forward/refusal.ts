@@ -10,6 +10,10 @@ export interface Refusal {
   readonly kind: "refusal";
   readonly problem: Problem;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Instead of the code's own. */
+  readonly status?: number;
+  /** Told as gRPC tells it: status 200, and this one in a header. */
+  readonly grpcStatus?: number;
 }
 
 /** What became of a call. */

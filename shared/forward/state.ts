@@ -25,6 +25,13 @@ export interface MeshState {
   /** Tokens to show to callees. Bounded by `peer-token.ts`. */
   readonly tokens: Map<string, HeldToken>;
   readonly meter: Meter;
+  /** Copies for mirrors on their way. Bounded by `mirrors.ts`. */
+  readonly mirrors: Set<Copy>;
+}
+
+/** A copy of a call, on its way to a mirror. */
+export interface Copy {
+  readonly sentAt: Millis;
 }
 
 /** Settings of a host that do not come with the snapshot. */
@@ -56,5 +63,6 @@ export function createState(reporter: string): MeshState {
     verdicts: createTokenCache(),
     tokens: new Map(),
     meter: createMeter(),
+    mirrors: new Set(),
   };
 }

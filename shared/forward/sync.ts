@@ -4,13 +4,14 @@
  *
  * @module
  */
+import type { CompilePattern } from "../engine/route.ts";
 import type { UnitKey } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
 import type { SyncAnswer } from "../wire/rpc.ts";
 import { settlesWithin } from "./patience.ts";
 import type { Mesh } from "./state.ts";
 import { BLANK, knows, swapIn } from "./view.ts";
-import type { View } from "./view.ts";
+import type { Swap, View } from "./view.ts";
 
 /** Between two syncs of an isolate, ± 20 % so that isolates do not fall into step. */
 export const SYNC_EVERY_MS = 500;
@@ -44,6 +45,8 @@ export interface Snapshot {
   /** Whether the last sync brought an answer. While it did not, requests do not wait for the next. */
   isAnswering: boolean;
   flight: Flight | null;
+  /** Compiles regular expressions, once a unit had some. */
+  compilePattern: CompilePattern | null;
   readonly pending: Set<UnitKey>;
 }
 
@@ -57,6 +60,7 @@ export function createSnapshot(): Snapshot {
     nextLookAt: Number.NEGATIVE_INFINITY,
     isAnswering: true,
     flight: null,
+    compilePattern: null,
     pending: new Set(),
   };
 }
@@ -150,7 +154,7 @@ async function fly(mesh: Mesh, wanted: readonly UnitKey[], startedAt: Millis): P
     const answer = await mesh.ports.control.sync(request);
     meter.host.syncs += 1;
     snapshot.isAnswering = true;
-    land(mesh, base, answer, startedAt);
+    await land(mesh, base, answer, startedAt);
     if (wanted.some((key) => snapshot.view.missing.has(key))) snapshot.nextColdAt = startedAt + SYNC_EVERY_MS;
   } catch (error) {
     // Fail static: what is known keeps serving, and the next sync is due in half a second.
@@ -160,11 +164,15 @@ async function fly(mesh: Mesh, wanted: readonly UnitKey[], startedAt: Millis): P
   }
 }
 
-function land(mesh: Mesh, base: View, answer: SyncAnswer, startedAt: Millis): void {
+async function land(mesh: Mesh, base: View, answer: SyncAnswer, startedAt: Millis): Promise<void> {
   const { snapshot, meter } = mesh.state;
   // Asked before another answer came in: it does not tell of changes to what that one brought.
   if (snapshot.view !== base && snapshot.view.version !== answer.version) return;
-  const swap = swapIn(snapshot.view, answer, mesh.ports.random);
+  const swap = link(mesh, answer);
+  if (swap === "patterns-needed") {
+    snapshot.compilePattern = await mesh.ports.patterns();
+    return land(mesh, base, answer, startedAt);
+  }
   if (swap.kind === "refused") {
     meter.host.refusedSnapshots += 1;
     mesh.ports.log({ event: "snapshot.refused", why: swap.why.slice(0, 256) });
@@ -172,4 +180,17 @@ function land(mesh: Mesh, base: View, answer: SyncAnswer, startedAt: Millis): vo
   }
   snapshot.view = swap.view;
   snapshot.syncedAt = Math.max(snapshot.syncedAt, startedAt);
+}
+
+/** Links an answer. Whether it has regular expressions is found out by the way: most have none. */
+function link(mesh: Mesh, answer: SyncAnswer): Swap | "patterns-needed" {
+  const { snapshot } = mesh.state;
+  const seen = { isMissing: false };
+  const missing: CompilePattern = () => {
+    seen.isMissing = true;
+    return () => false;
+  };
+  const { random } = mesh.ports;
+  const swap = swapIn(snapshot.view, answer, { random, compilePattern: snapshot.compilePattern ?? missing });
+  return seen.isMissing ? "patterns-needed" : swap;
 }

@@ -3,12 +3,24 @@
  *
  * @module
  */
+import * as fault from "../engine/fault.ts";
+import type { LinkedFault } from "../engine/fault.ts";
 import * as route from "../engine/route.ts";
-import type { ServiceUnit, Unit, UnitKey, VirtualHostUnit, WorkloadUnit } from "../engine/snapshot.ts";
+import type { CompilePattern } from "../engine/route.ts";
+import type {
+  InboundPolicy,
+  ServiceUnit,
+  Unit,
+  UnitKey,
+  VirtualHostUnit,
+  WorkloadUnit,
+} from "../engine/snapshot.ts";
 import type { Random } from "../engine/time.ts";
 import type { SyncAnswer } from "../wire/rpc.ts";
 import { linkDirectory } from "./directory.ts";
 import type { LinkedDirectory } from "./directory.ts";
+import { linkPools } from "./pool.ts";
+import type { Pools } from "./pool.ts";
 import { quiet, retain } from "./traffic.ts";
 import type { Traffic } from "./traffic.ts";
 import { flawOf } from "./unit-check.ts";
@@ -26,6 +38,9 @@ export interface LinkedService {
   readonly unit: ServiceUnit;
   readonly routes: readonly LinkedRoutes[];
   readonly traffic: Traffic;
+  readonly pools: Pools;
+  /** What goes wrong on purpose, one list for each of the unit's inbound policies. */
+  readonly faults: readonly (readonly LinkedFault[])[];
 }
 
 export interface LinkedHost {
@@ -37,6 +52,7 @@ export interface LinkedHost {
 export interface LinkedWorkload {
   readonly kind: "workload";
   readonly unit: WorkloadUnit;
+  readonly faults: readonly LinkedFault[];
 }
 
 export type Linked = LinkedDirectory | LinkedHost | LinkedService | LinkedWorkload;
@@ -54,6 +70,12 @@ export const BLANK: View = { version: 0, units: new Map(), missing: new Set() };
 
 const MAX_MISSING = 1_000;
 
+/** What linking needs of the host. */
+export interface Linking {
+  readonly random: Random;
+  readonly compilePattern: CompilePattern;
+}
+
 export type Swap =
   | { readonly kind: "swapped"; readonly view: View }
   /** `why` is for the operator's log. */
@@ -68,13 +90,13 @@ export function knows(view: View, key: UnitKey): boolean {
  * Takes in a sync answer, whole or not at all: an older version or a unit
  * that cannot be used refuses it, and the caller keeps the view that it has.
  */
-export function swapIn(view: View, answer: SyncAnswer, random: Random): Swap {
+export function swapIn(view: View, answer: SyncAnswer, linking: Linking): Swap {
   if (answer.version < view.version)
     return { kind: "refused", why: `version ${answer.version} is older than ${view.version}` };
   const units = new Map(view.units);
   for (const key of answer.missing) units.delete(key);
   for (const [key, unit] of answer.units) {
-    const linked = link(unit, view.units.get(key), random);
+    const linked = link(unit, view.units.get(key), linking);
     if (typeof linked === "string") return { kind: "refused", why: `${key}: ${linked}` };
     units.set(key, linked);
   }
@@ -94,33 +116,33 @@ function missingAfter(view: View, answer: SyncAnswer): ReadonlySet<UnitKey> {
 }
 
 /** Links a unit; a text says why it cannot be used. */
-function link(unit: Unit, previous: Linked | undefined, random: Random): Linked | string {
+function link(unit: Unit, previous: Linked | undefined, linking: Linking): Linked | string {
   const flaw = flawOf(unit);
   if (flaw !== null) return flaw;
   try {
-    return linkUnit(unit, previous, random);
+    return linkUnit(unit, previous, linking);
   } catch (error) {
     // An index that cannot be built is a malformed unit: reported as such, and last-good stays.
     return String(error);
   }
 }
 
-function linkUnit(unit: Unit, previous: Linked | undefined, random: Random): Linked {
+function linkUnit(unit: Unit, previous: Linked | undefined, linking: Linking): Linked {
   switch (unit.kind) {
     case "directory":
       return linkDirectory(unit);
     case "virtual-host":
-      return { kind: "virtual-host", unit, table: route.index(unit.routes, noPatterns) };
+      return { kind: "virtual-host", unit, table: route.index(unit.routes, linking.compilePattern) };
     case "service":
-      return linkService(unit, previous, random);
+      return linkService(unit, previous, linking);
     case "workload":
-      return { kind: "workload", unit };
+      return { kind: "workload", unit, faults: faultsOf(unit.inbound, linking) };
   }
 }
 
-function linkService(unit: ServiceUnit, previous: Linked | undefined, random: Random): LinkedService {
-  const traffic = previous?.kind === "service" ? previous.traffic : quiet(random);
-  retain(traffic, unit.endpoints);
+function linkService(unit: ServiceUnit, previous: Linked | undefined, linking: Linking): LinkedService {
+  const traffic = previous?.kind === "service" ? previous.traffic : quiet(linking.random);
+  retain(traffic, unit);
   return {
     kind: "service",
     id: `${unit.namespace}/${unit.name}`,
@@ -128,13 +150,14 @@ function linkService(unit: ServiceUnit, previous: Linked | undefined, random: Ra
     routes: unit.routes.map(({ port, consumerNamespace, routes }) => ({
       port,
       consumerNamespace,
-      table: route.index(routes, noPatterns),
+      table: route.index(routes, linking.compilePattern),
     })),
     traffic,
+    pools: linkPools(unit, traffic, linking.random),
+    faults: unit.inbound.map((policy) => faultsOf(policy, linking)),
   };
 }
 
-/** No route has a regular expression yet. */
-function noPatterns(source: string): never {
-  throw new Error(`no patterns: ${source}`);
+function faultsOf({ faults }: InboundPolicy, { compilePattern }: Linking): readonly LinkedFault[] {
+  return fault.link(faults ?? [], compilePattern);
 }

@@ -56,4 +56,6 @@ export interface HostCounters {
   readonly retries: number;
   /** Calls that fell under the `other` labels because the isolate's series cap was reached. */
   readonly overflowedCalls: number;
+  /** Copies for mirrors that were not sent: too large a body, too many in flight, or no endpoint to take them. */
+  readonly droppedMirrors: number;
 }

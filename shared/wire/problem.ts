@@ -148,6 +148,12 @@ export const PROBLEMS = {
     title: "The service did not answer in time",
     proxyStatus: "connection_read_timeout",
   },
+  "fault.abort": {
+    // The fault's own status takes its place.
+    status: 503,
+    title: "A fault was injected on purpose",
+    proxyStatus: "proxy_internal_response",
+  },
   "loop.detected": {
     status: 508,
     title: "The request has passed the mesh too often",

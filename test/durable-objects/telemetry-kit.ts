@@ -19,6 +19,7 @@ export const NO_COUNTS: HostCounters = {
   refusedSnapshots: 0,
   retries: 0,
   overflowedCalls: 0,
+  droppedMirrors: 0,
 };
 
 /** Calls of one series that all took as long as the bound of one bucket. */

@@ -110,7 +110,12 @@ describe("totals", () => {
       await send(report(batch + 1, all));
     }
     const tail = ["last", "over", "more"].map((route) => series({ route }, 1));
-    await send(report(4, [...tail, series({ route: "0/0", statusClass: "2xx" }, 1)], { overflowedCalls: 1 }));
+    await send(
+      report(4, [...tail, series({ route: "0/0", statusClass: "2xx" }, 1)], {
+        overflowedCalls: 1,
+        droppedMirrors: 0,
+      }),
+    );
     await send(report(5, [series({ route: "new", statusClass: "5xx" }, 1), series({ route: "last" }, 1)]));
     const { series: all, host } = await object().totals();
     expect(all).toHaveLength(10_002);

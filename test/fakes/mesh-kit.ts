@@ -8,6 +8,7 @@ import type { Mesh } from "../../shared/forward/state.ts";
 import type { CallReport } from "../../shared/wire/call-record.ts";
 import { succeed } from "../../shared/wire/problem.ts";
 import type { CircuitReport, SyncAnswer, SyncRequest, TakeRequest } from "../../shared/wire/rpc.ts";
+import { compilePattern } from "../../shared/wire/pattern.ts";
 import { seeded } from "../engine/random.ts";
 
 export const START = Date.UTC(2026, 10, 24, 12);
@@ -124,6 +125,7 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     send: options.send ?? (() => Promise.resolve(new Response("ok"))),
     defer: (work) => void work,
     log: (line) => lines.push(line),
+    patterns: () => Promise.resolve(compilePattern),
     control,
   };
   const { enforcesInbound = true, outlivesCalls = true } = options;

@@ -25,7 +25,15 @@ test("gathers calls of one series and reports them together", async () => {
       series: [
         { labels: labels(), count: 4, sumMs: 20_006.5, buckets: [1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] },
       ],
-      host: { staleCalls: 0, syncs: 0, failedSyncs: 0, refusedSnapshots: 0, retries: 0, overflowedCalls: 0 },
+      host: {
+        staleCalls: 0,
+        syncs: 0,
+        failedSyncs: 0,
+        refusedSnapshots: 0,
+        retries: 0,
+        overflowedCalls: 0,
+        droppedMirrors: 0,
+      },
     },
   ]);
 });

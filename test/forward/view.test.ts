@@ -3,11 +3,14 @@ import type { Unit } from "../../shared/engine/snapshot.ts";
 import { BLANK, swapIn } from "../../shared/forward/view.ts";
 import type { View } from "../../shared/forward/view.ts";
 import { endpoint } from "../engine/endpoints.ts";
+import { compilePattern } from "../../shared/wire/pattern.ts";
 import { seeded } from "../engine/random.ts";
 import { backend, directory, listener, PERMISSIVE, routeSet, service, workload } from "../fakes/units.ts";
 
+const LINKING = { random: seeded(1), compilePattern };
+
 function swapped(view: View, units: Readonly<Record<string, Unit>>, version = view.version + 1): View {
-  const swap = swapIn(view, { version, units: Object.entries(units), missing: [] }, seeded(1));
+  const swap = swapIn(view, { version, units: Object.entries(units), missing: [] }, LINKING);
   if (swap.kind === "refused") throw new Error(swap.why);
   return swap.view;
 }
@@ -62,7 +65,7 @@ test.each<[string, unknown]>([
     missing: [],
   };
 
-  expect(swapIn(BLANK, answer as never, seeded(1))).toEqual({ kind: "refused", why: `bad: ${why}` });
+  expect(swapIn(BLANK, answer as never, LINKING)).toEqual({ kind: "refused", why: `bad: ${why}` });
 });
 
 test("takes every kind of unit", () => {
@@ -90,9 +93,9 @@ test("keeps what an isolate knows of a service's endpoints, and forgets those th
 });
 
 test("remembers what is missing until the version moves", () => {
-  const first = swapIn(BLANK, { version: 1, units: [], missing: ["a"] }, seeded(1));
-  const same = swapIn(viewOf(first), { version: 1, units: [], missing: ["b"] }, seeded(1));
-  const moved = swapIn(viewOf(same), { version: 2, units: [], missing: ["c"] }, seeded(1));
+  const first = swapIn(BLANK, { version: 1, units: [], missing: ["a"] }, LINKING);
+  const same = swapIn(viewOf(first), { version: 1, units: [], missing: ["b"] }, LINKING);
+  const moved = swapIn(viewOf(same), { version: 2, units: [], missing: ["c"] }, LINKING);
 
   expect([...viewOf(same).missing]).toEqual(["a", "b"]);
   expect([...viewOf(moved).missing]).toEqual(["c"]);
@@ -106,7 +109,7 @@ function viewOf(swap: ReturnType<typeof swapIn>): View {
 test("remembers a thousand missing names and no more, the latest", () => {
   const names = Array.from({ length: 1_500 }, (_, n) => `service:shop/${n}`);
 
-  const { missing } = viewOf(swapIn(BLANK, { version: 1, units: [], missing: names }, seeded(1)));
+  const { missing } = viewOf(swapIn(BLANK, { version: 1, units: [], missing: names }, LINKING));
 
   expect([...missing]).toEqual(names.slice(500));
 });

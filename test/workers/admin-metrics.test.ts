@@ -14,7 +14,15 @@ const STATUS: MeshStatus = {
   healthyEndpoints: 5,
 };
 
-const HOST = { staleCalls: 1, syncs: 2, failedSyncs: 3, refusedSnapshots: 4, retries: 5, overflowedCalls: 6 };
+const HOST = {
+  staleCalls: 1,
+  syncs: 2,
+  failedSyncs: 3,
+  refusedSnapshots: 4,
+  retries: 5,
+  overflowedCalls: 6,
+  droppedMirrors: 0,
+};
 
 function series(labels: Partial<CallLabels>, bucket: number, count: number): CallSeries {
   const buckets = Array.from({ length: 14 }, (_, index) => (index === bucket ? count : 0));

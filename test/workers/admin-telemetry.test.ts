@@ -18,7 +18,15 @@ test("topology and metrics show the calls that hosts report", async () => {
     reporter: "r",
     sequence: 1,
     series: [{ labels, count: 4, sumMs: 32, buckets }],
-    host: { staleCalls: 0, syncs: 1, failedSyncs: 0, refusedSnapshots: 0, retries: 2, overflowedCalls: 0 },
+    host: {
+      staleCalls: 0,
+      syncs: 1,
+      failedSyncs: 0,
+      refusedSnapshots: 0,
+      retries: 2,
+      overflowedCalls: 0,
+      droppedMirrors: 0,
+    },
   });
 
   const { edges } = topology.parse((await ask("/api/v1/topology")).body);

@@ -29,7 +29,15 @@ function report(reporter: string, source: string): CallReport {
     reporter,
     sequence: 1,
     series: [{ labels, count: 1, sumMs: 1, buckets }],
-    host: { staleCalls: 0, syncs: 0, failedSyncs: 0, refusedSnapshots: 0, retries: 0, overflowedCalls: 0 },
+    host: {
+      staleCalls: 0,
+      syncs: 0,
+      failedSyncs: 0,
+      refusedSnapshots: 0,
+      retries: 0,
+      overflowedCalls: 0,
+      droppedMirrors: 0,
+    },
   };
 }
 

@@ -28,6 +28,7 @@ const HOST_COUNTERS: readonly (readonly [key: keyof HostCounters, name: string, 
   ["refusedSnapshots", "selvedge_refused_snapshots_total", "Snapshots refused as invalid or outdated."],
   ["retries", "selvedge_retries_total", "Tries beyond the first one of a call."],
   ["overflowedCalls", "selvedge_overflowed_calls_total", "Calls counted as `other`, at the cap of series."],
+  ["droppedMirrors", "selvedge_dropped_mirrors_total", "Copies for mirrors that were not sent."],
 ];
 
 function registryGauges(status: MeshStatus): readonly string[] {

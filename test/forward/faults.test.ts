@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { carry } from "../../shared/forward/carry.ts";
 import type { RouteAction } from "../../shared/engine/route.ts";
 import { codeOf, get, ok, reception, setUp, TWO } from "../fakes/loop.ts";
-import { backend, routeSet, service } from "../fakes/units.ts";
+import { START } from "../fakes/mesh-kit.ts";
+import { backend, PERMISSIVE, routeSet, service } from "../fakes/units.ts";
 
 const MATCH = { headers: [], callers: [] };
 const ALWAYS = { policy: "shop/r", match: MATCH, expiresAt: null };
@@ -38,6 +39,55 @@ test("a subset that nobody has named has no endpoint", async () => {
   expect([answer, sent]).toEqual([[503, "endpoint.none"], []]);
 });
 
+test("an abort is answered by its status and told apart from a real failure", async () => {
+  const { kit, sent } = through({ faults: [{ ...ALWAYS, abort: { status: 418, share: 1 } }] });
+
+  const response = await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect(response.headers.get("proxy-status")).toBe(
+    'selvedge; error=proxy_internal_response; details="fault.abort"',
+  );
+  expect([await codeOf(response), sent]).toEqual([[418, "fault.abort"], []]);
+  expect(kit.lines).toMatchObject([{ status: 418, reason: "fault.abort", decided_by: "shop/r" }]);
+});
+
+test("a fault whose time is over is no more", async () => {
+  const fault = { ...ALWAYS, abort: { status: 418, share: 1 } };
+  const { kit } = through({ faults: [{ ...fault, expiresAt: START + 1_000 }] });
+  const call = async (): Promise<number> => (await kit.run(carry(kit.mesh, get(), reception()))).status;
+
+  const before = await call();
+  await kit.advance(START + 1_000 - kit.now());
+
+  expect([before, await call()]).toEqual([418, 200]);
+});
+
+test("a delay ends with the time that the call has", async () => {
+  const { kit, sent } = through({
+    timeouts: { requestMs: 500 },
+    faults: [{ ...ALWAYS, delay: { fixedMs: 700, jitterMs: 0, share: 1 } }],
+  });
+  const before = kit.now();
+
+  const response = await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect([await codeOf(response), sent]).toEqual([[504, "upstream.timeout"], []]);
+  expect(kit.now() - before).toBeLessThanOrEqual(502);
+});
+
+test.each([
+  ["the host that runs the inbound half for it", true, [418, 0]],
+  ["no host that leaves that to the callee", false, [200, 1]],
+])("faults of the callee are injected by %s", async (_name, enforcesInbound, expected) => {
+  const faults = [{ ...ALWAYS, abort: { status: 418, share: 1 } }];
+  const unit = service("reviews", { inbound: [{ ...PERMISSIVE, faults }] });
+  const { kit, sent } = setUp(unit, [ok], { enforcesInbound });
+
+  const { status } = await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect([status, sent.length]).toEqual(expected);
+});
+
 interface Answered {
   readonly what: string;
   readonly action: Partial<RouteAction>;
@@ -47,12 +97,6 @@ interface Answered {
 }
 
 const ANSWERS: readonly Answered[] = [
-  {
-    what: "an abort",
-    action: { faults: [{ ...ALWAYS, abort: { status: 418, share: 1 } }] },
-    status: 418,
-    body: "fault filter abort",
-  },
   {
     what: "an abort without a body",
     action: { faults: [{ ...ALWAYS, abort: { status: 204, share: 1 } }] },
