@@ -141,13 +141,18 @@ function renderBackends({ backends }: Explanation): string {
     backend.subset ?? "",
     String(backend.weight),
     percent(backend.share),
-    backend.invalid ?? `${backend.usable}/${backend.endpoints}`,
+    backend.invalid ??
+      (backend.redirect === null ? usableText(backend) : `redirected to ${backend.redirect}`),
     backend.loadBalancing,
     backend.timeoutMs === null ? "" : `${backend.timeoutMs}ms`,
     backend.invalid === null ? String(backend.retries) : "",
   ]);
   const head = ["BACKEND", "SUBSET", "WEIGHT", "SHARE", "USABLE", "BALANCING", "TIMEOUT", "RETRIES"];
   return renderTable(head, rows);
+}
+
+function usableText({ usable, endpoints }: ExplainedBackend): string {
+  return `${usable}/${endpoints}`;
 }
 
 function renderPolicies({ backends, gatewayAuthorization }: Explanation): string {

@@ -52,7 +52,7 @@ export async function explain(question: ExplainRequest, knowledge: Knowledge): P
   const from = question.from === undefined ? null : parseWorkload(question.from);
   const caller = from === null ? null : callerOf({ trustDomain: directory.trustDomain, ...from });
   const headers = new Headers(question.headers.map(({ name, value }): [string, string] => [name, value]));
-  const entry = door.read({ method: question.method, url: question.url, headers }, "worker");
+  const entry = door.read({ method: question.method, url: withPath(question.url), headers }, "worker");
   const head = {
     version: knowledge.version(),
     caller: caller === null ? null : `spiffe://${caller.principal}`,
@@ -64,6 +64,11 @@ export async function explain(question: ExplainRequest, knowledge: Knowledge): P
   const { method, host, port, path } = entry.view;
   const inquiry = { knowledge, directory, view: entry.view, caller };
   return { ...head, request: { method, host, port, path }, ...(await find(inquiry, question)) };
+}
+
+/** A client that is given no path asks for `/` (RFC 9112 §3.2.1). */
+function withPath(url: string): string {
+  return url.replace(/^(https?:\/\/[^/?#]+)(?=[?#]|$)/, "$1/");
 }
 
 async function find(inquiry: Inquiry, question: ExplainRequest): Promise<Finding> {
@@ -118,7 +123,12 @@ async function throughGateway(inquiry: Inquiry, only: ExplainRequest["gateway"])
     }))
     .toSorted((a, b) => Number(a.verdict === "host") - Number(b.verdict === "host"))
     .slice(0, MAX_TOLD);
-  if (gate === null) return { ...NOTHING, listeners };
+  if (gate === null) {
+    // At an address of its own, a gateway answers for hosts that it does not serve.
+    const isOwn = directory.listeners.some((listener) => listener.gateway === gateway);
+    const detail = "The gateway has no listener for this host there.";
+    return { ...NOTHING, listeners, ...(isOwn ? { outcome: refusal("route.none", detail) } : {}) };
+  }
   const { listener, domain } = gate;
   const entrance = { kind: "listener" as const, listener: listener.id, domain };
   const none = { ...NOTHING, listeners, entrance };

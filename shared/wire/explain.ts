@@ -87,6 +87,7 @@ const backend = z.object({
   weight: z.number(),
   share: z.number().meta({ description: "Share of the rule's requests, 0 to 1." }),
   invalid: z.enum(codes).nullable().meta({ description: "What its share is answered with." }),
+  redirect: z.string().nullable().meta({ description: "Where its share is redirected to, if it is." }),
   endpoints: z.int(),
   usable: z.int().meta({ description: "Healthy and not ejected." }),
   loadBalancing: z.string(),

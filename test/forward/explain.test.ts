@@ -37,7 +37,7 @@ const UNITS: Readonly<Record<UnitKey, Unit>> = {
     routeSet({
       backends: [
         backend("v1", { weight: 3 }),
-        backend("v2"),
+        backend("v2", { filters: { redirect: { statusCode: 302, hostname: "new.test" } } }),
         backend("gone", { invalid: "backend.missing", weight: 0 }),
       ],
       filters: { rewrite: { path: { kind: "prefix", value: "/new" } } },
@@ -175,8 +175,15 @@ test.each([
     "another address of the same host",
     "http://www.test/",
     { gateway: { namespace: "shop", name: "spare" } },
+    "404 route.none",
+  ],
+  [
+    "a gateway that is not there",
+    "http://www.test/",
+    { gateway: { namespace: "shop", name: "no" } },
     "421 host.unknown",
   ],
+  ["a URL without path", "http://v1.shop.mesh.test?x", {}, "forwarded to shop/v1"],
   ["an unknown service", "http://nothing.shop/", { from: "shop/web" }, "421 host.unknown"],
   ["a service without routes", "http://v1/x", { from: "shop/web" }, "forwarded to shop/v1"],
   ["a service from outside", "http://v1.shop.mesh.test/x", {}, "forwarded to shop/v1"],

@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { startRuntime, type Runtime } from "../../../cli/dev/runtime.ts";
 import type { ServiceTarget } from "../../../cli/dev/worker-config.ts";
 import { DOOR_HEADER, formatGatewayAddress } from "../../../shared/forward/gateway-address.ts";
+import { explanation, type Explanation } from "../../../shared/wire/explain.ts";
 import { ask } from "../http.ts";
 import { at, documentsOf, listOf, type KubeObject, type Pod } from "./documents.ts";
 import { checkStatus, type Find, type StatusStep } from "./status.ts";
@@ -47,6 +48,8 @@ export interface Cluster {
   entry(target: Target, request: { readonly host?: string | null }): Entry;
   /** `undefined` when the mesh keeps no status that could be checked. */
   status(step: StatusStep): Promise<true | string | undefined>;
+  /** What the mesh would do with a request, as it explains it. */
+  explain(question: unknown): Promise<Explanation>;
   stop(): Promise<void>;
 }
 
@@ -72,6 +75,7 @@ export async function startCluster({ endpoints, fixtures }: Context): Promise<Cl
       return pod ?? entryTo(runtime, target, request.host ?? null);
     },
     status: (step) => checkStatus(step, finder(runtime), applied),
+    explain: async (question) => explanation.parse((await admin(runtime, "POST", "/explain", question)).body),
     stop: async () => {
       await runtime.stop();
       rmSync(stateDir, { recursive: true, force: true });
