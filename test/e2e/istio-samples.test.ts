@@ -70,21 +70,6 @@ const VIRTUAL_SERVICE = {
   name: "reviews",
 };
 
-const GATEWAY_MAY_CALL = {
-  apiVersion: "security.istio.io/v1",
-  kind: "AuthorizationPolicy",
-  metadata: { name: "istio-gateway" },
-  spec: {
-    selector: { matchLabels: { app: "productpage" } },
-    rules: [
-      {
-        from: [{ source: { principals: ["cluster.local/ns/bookinfo/sa/istiogateway.bookinfo-gateway"] } }],
-        to: [{ operation: { methods: ["GET", "HEAD"] } }],
-      },
-    ],
-  },
-};
-
 describe.skipIf(!isThere)(`Istio's samples, applied over the example${reason}`, () => {
   test("everything goes to v1, then jason's reviews to v2", async () => {
     const mesh = await startWith("destination-rule-all", "virtual-service-all-v1");
@@ -157,7 +142,6 @@ describe.skipIf(!isThere)(`Istio's samples, applied over the example${reason}`, 
   test("the Gateway opens the paths that its VirtualService names", async () => {
     const { bookinfo } = await startWith("bookinfo-gateway");
     // Istio's Gateway is a caller of its own, whom the example's policy does not know: it is allowed by name.
-    await applyDocuments(bookinfo.client, [GATEWAY_MAY_CALL]);
     const get = (path: string) => ask({ port: bookinfo.runtime.port, host: "shop.test", path });
     const page = await until(
       () => get("/productpage"),
