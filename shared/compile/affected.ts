@@ -11,6 +11,7 @@ import { derivedFrom } from "./chain.ts";
 import { gatewayOf, listenersOf } from "./listeners.ts";
 import { membersOf, membersWith, servicesWith, type Member } from "./members.ts";
 import { SYSTEM_NAMESPACE, type Scope } from "./policy.ts";
+import { isMixed } from "./route-conflicts.ts";
 import { isRouteKind, nameInSpace } from "./route-kinds.ts";
 import { findListenerSet, findRoute, spaceOf, type Space, type TrafficRule, type World } from "./state.ts";
 
@@ -106,6 +107,8 @@ function attachedUnits(world: World, route: string): UnitKey[] {
 }
 
 function hostsUnder(world: World, listener: string, domains: readonly string[]): readonly string[] {
+  // Which route has a host may depend on any other of the listener.
+  if (isMixed(world, listener)) return domainsAt(world, listener);
   // Only a wildcard covers more than itself; looking for what it covers reads all of the listener's names.
   if (domains.every((domain) => !domain.startsWith("*"))) return domains;
   return domainsAt(world, listener).filter((other) => domains.some((domain) => covers(domain, other)));

@@ -8,7 +8,8 @@ import type { ListenerSpec } from "../wire/resources/listener.ts";
 import type { ParentRef } from "../wire/resources/route-fields.ts";
 import { admitsNamespace, kindsAt, listenersBy, type ListenerEntry } from "./listeners.ts";
 import { addTo, removeFrom } from "./multimap.ts";
-import { isForRequests } from "./route-kinds.ts";
+import { outdoneAt } from "./route-conflicts.ts";
+import { isForRequests, kindOfKey, routeKey } from "./route-kinds.ts";
 import { findRoute, findService, type Attachment, type HttpRoute, type World } from "./state.ts";
 
 /** Routes that name a parent (`namespace/name`), whether or not it takes them. */
@@ -49,6 +50,8 @@ export function attach(world: World, key: string): void {
   // Streams have no virtual hosts.
   if (!isForRequests(route)) return;
   for (const { listener, domains } of attachments) {
+    world.attachments.outdone.delete(listener);
+    addTo(world.attachments.byKind, `${listener} ${route.kind}`, key);
     const byDomain = world.attachments.byListener.get(listener) ?? new Map<string, Set<string>>();
     world.attachments.byListener.set(listener, byDomain);
     for (const domain of domains) addTo(byDomain, domain, key);
@@ -58,6 +61,8 @@ export function attach(world: World, key: string): void {
 /** Forgets a route's attachments. */
 export function detach(world: World, key: string): void {
   for (const { listener, domains } of world.attachments.byRoute.get(key) ?? []) {
+    world.attachments.outdone.delete(listener);
+    removeFrom(world.attachments.byKind, `${listener} ${kindOfKey(key)}`, key);
     const byDomain = world.attachments.byListener.get(listener);
     if (byDomain === undefined) continue;
     for (const domain of domains) removeFrom(byDomain, domain, key);
@@ -86,8 +91,21 @@ export interface AttachRefusal {
   readonly message: string;
 }
 
+/** Why a route is not in force at a listener; `null`: it is. */
+export function obstacleAt(
+  world: World,
+  entry: ListenerEntry,
+  ref: ParentRef,
+  route: HttpRoute,
+): AttachRefusal | null {
+  const refusal = refuses(world, entry, ref, route);
+  if (refusal !== null || !outdoneAt(world, entry.id).has(routeKey(route))) return refusal;
+  const other = route.kind === "GRPCRoute" ? "HTTPRoute" : "GRPCRoute";
+  return { reason: "NotAllowedByListeners", message: `has an older ${other} for the same hosts` };
+}
+
 /** Why a listener does not take a route by a parentRef that names its owner; `null`: it does. */
-export function refuses(
+function refuses(
   world: World,
   { listener, namespace, fault }: ListenerEntry,
   ref: ParentRef,

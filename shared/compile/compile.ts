@@ -27,6 +27,7 @@ import { hasLabels } from "./labels.ts";
 import { isServed, listenersOf, type ListenerEntry } from "./listeners.ts";
 import { compareText, inOrder } from "./multimap.ts";
 import { concerns, decidePeer, pool, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
+import { outdoneAt } from "./route-conflicts.ts";
 import { isForRequests } from "./route-kinds.ts";
 import { compileRoutes } from "./routes.ts";
 import {
@@ -119,9 +120,12 @@ function compileVirtualHost(world: World, name: string): VirtualHostUnit | null 
   const byDomain = world.attachments.byListener.get(listener);
   if (byDomain?.has(domain) !== true) return null;
 
+  const outdone = outdoneAt(world, listener);
   const ranks = new Map<string, number>();
   domainsOver(world, listener, domain).forEach((other, rank) => {
-    for (const route of byDomain.get(other) ?? []) if (!ranks.has(route)) ranks.set(route, rank);
+    for (const route of byDomain.get(other) ?? []) {
+      if (!ranks.has(route) && !outdone.has(route)) ranks.set(route, rank);
+    }
   });
   const candidates = [...ranks].flatMap(([key, rank]) => {
     const route = findRoute(world, key);

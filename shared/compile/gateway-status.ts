@@ -19,6 +19,7 @@ import {
   validationAt,
   type ListenerEntry,
 } from "./listeners.ts";
+import { outdoneAt } from "./route-conflicts.ts";
 import { findGateway, type World } from "./state.ts";
 
 interface ListenerStatus {
@@ -240,7 +241,10 @@ function noAuthority(world: World, entry: ListenerEntry): Obstacle | null {
 }
 
 function countRoutes(world: World, { id, owner }: ListenerEntry): number {
-  return [...(world.routesByParent.get(owner) ?? [])].filter((route) =>
-    world.attachments.byRoute.get(route)?.some(({ listener }) => listener === id),
+  const outdone = outdoneAt(world, id);
+  return [...(world.routesByParent.get(owner) ?? [])].filter(
+    (route) =>
+      !outdone.has(route) &&
+      world.attachments.byRoute.get(route)?.some(({ listener }) => listener === id) === true,
   ).length;
 }

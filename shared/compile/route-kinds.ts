@@ -38,6 +38,12 @@ export function routeKey({ kind, metadata }: AnyRoute): string {
   return `${metadata.namespace}/${nameInSpace(kind, metadata.name)}`;
 }
 
+/** The kind of the route that has a `routeKey`. */
+export function kindOfKey(key: string): RouteKind {
+  const [, kind = "", name] = key.split("/");
+  return name !== undefined && isRouteKind(kind) ? kind : "HTTPRoute";
+}
+
 /** A route in the compiler's form; `null` when the resource is none. */
 export function routeOf(resource: Resource): AnyRoute | null {
   if (isKind(resource, "HTTPRoute")) return resource;

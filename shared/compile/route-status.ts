@@ -6,7 +6,7 @@
  */
 import { CONTROLLER } from "../wire/resources/gateway-class.ts";
 import type { ParentRef } from "../wire/resources/route-fields.ts";
-import { parentKey, parentPort, refuses, type AttachRefusal } from "./attach.ts";
+import { obstacleAt, parentKey, parentPort, type AttachRefusal } from "./attach.ts";
 import { backendService, judgeBackend, targetsOf, type Origin, type Target } from "./backends.ts";
 import { condition, type Condition, type Obstacle } from "./condition.ts";
 import { gatewayOf, listenersBy } from "./listeners.ts";
@@ -55,7 +55,7 @@ function noListener(world: World, route: AnyRoute, ref: ParentRef): Obstacle | n
   }
   const answers = listenersBy(world, owner).map((entry) => ({
     name: entry.listener.name,
-    refusal: refuses(world, entry, ref, route),
+    refusal: obstacleAt(world, entry, ref, route),
   }));
   if (answers.some(({ refusal }) => refusal === null)) return null;
   const reasons = answers.flatMap(({ refusal }) => refusal?.reason ?? []);

@@ -38,6 +38,10 @@ export interface Attachments {
   readonly byRoute: Map<string, readonly Attachment[]>;
   /** Listener → host name → routes. */
   readonly byListener: Map<string, MultiMap<string>>;
+  /** Routes by listener, a space, and their kind. */
+  readonly byKind: MultiMap<string>;
+  /** What `outdoneAt` answers for each listener, as far as somebody has asked. */
+  readonly outdone: Map<string, ReadonlySet<string>>;
 }
 
 /** Some of a service's endpoints, as a TrafficPolicy tells them apart. */
@@ -129,7 +133,7 @@ export function createWorld({ trustDomain }: { readonly trustDomain: string }): 
     listeners: new Map(),
     routesByParent: new Map(),
     routesByBackend: new Map(),
-    attachments: { byRoute: new Map(), byListener: new Map() },
+    attachments: { byRoute: new Map(), byListener: new Map(), byKind: new Map(), outdone: new Map() },
     derived: new Map(),
     entries: new Map(),
   };

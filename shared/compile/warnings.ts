@@ -6,7 +6,7 @@
 import type { ResourceRef } from "../wire/resource.ts";
 import type { ParentRef } from "../wire/resources/route-fields.ts";
 import { SERVICE_NAME } from "../wire/resources/endpoint-slice.ts";
-import { parentKey, parentPort, refuses } from "./attach.ts";
+import { obstacleAt, parentKey, parentPort } from "./attach.ts";
 import { backendService, judgeBackend, targetsOf } from "./backends.ts";
 import type { FaultPolicy } from "./faults.ts";
 import type { Condition } from "./condition.ts";
@@ -150,7 +150,7 @@ function inspectListeners(world: World, route: HttpRoute, ref: ParentRef, parent
   if (!isThere) return [`its parent ${ref.kind} ${parent} does not exist`];
   const faults = listenersBy(world, owner).map((entry) => ({
     name: entry.listener.name,
-    fault: refuses(world, entry, ref, route),
+    fault: obstacleAt(world, entry, ref, route),
   }));
   if (faults.some(({ fault }) => fault === null)) return [];
   const reasons = faults.map(({ name, fault }) => `listener ${name} ${fault?.message ?? ""}`);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { compileUnit, references } from "../../shared/compile/compile.ts";
 import type { RouteEntry, RouteSet } from "../../shared/engine/route.ts";
-import { worldOf } from "./worlds.ts";
+import { statusOf } from "../../shared/compile/conditions.ts";
+import { parseYaml, store, worldOf } from "./worlds.ts";
 
 const API = "apiVersion: gateway.networking.k8s.io/v1";
 const GATEWAY = `{${API}, kind: Gateway, metadata: {name: gw}, spec: {gatewayClassName: x, listeners: [{name: web, port: 80, protocol: HTTP}]}}`;
@@ -193,6 +194,37 @@ test("only listeners for requests are in the directory, with those of listener s
     ["shop/gw/tls", "shop/gw", "https", "*"],
     ["shop/gw/web", "shop/gw", "http", "a.test"],
   ]);
+});
+
+const atHosts = (kind: string, hostnames: string) =>
+  `{${API}, kind: ${kind}, metadata: {name: ${kind.toLowerCase()}}, spec: {parentRefs: [{name: gw}], hostnames: [${hostnames}]}}`;
+
+describe("of an HTTPRoute and a GRPCRoute for one host", () => {
+  test.each([
+    [["HTTPRoute", "a.test"], ["GRPCRoute", "a.test"], "shop/httproute", "False NotAllowedByListeners"],
+    [["GRPCRoute", "a.test"], ["HTTPRoute", "a.test"], "shop/grpcroute", "False NotAllowedByListeners"],
+    [["GRPCRoute", "'*.test'"], ["HTTPRoute", "a.test"], "shop/grpcroute", "False NotAllowedByListeners"],
+    [["HTTPRoute", "a.test"], ["GRPCRoute", "'*.test'"], "shop/httproute", "False NotAllowedByListeners"],
+    [["HTTPRoute", "a.test"], ["GRPCRoute", "b.test"], "shop/httproute", "True Accepted"],
+  ])("%s before %s: %s has it, the other is %s", (first, second, winner, accepted) => {
+    const [older, newer] = [first, second].map(([kind = "", hosts = ""]) => atHosts(kind, hosts));
+    const world = worldWith(older ?? "", newer ?? "");
+    const unit = compileUnit(world, "host:shop/gw/web#a.test");
+    const routes = unit?.kind === "virtual-host" ? unit.routes.actions.map(({ route: name }) => name) : [];
+    expect(new Set(routes)).toEqual(new Set([winner]));
+    const [, , parsed] = parseYaml([GATEWAY, older, newer].join("\n---\n")).map(store);
+    const status = parsed === undefined ? null : statusOf(world, parsed);
+    expect(status).toMatchObject({
+      parents: [
+        {
+          conditions: [
+            { type: "Accepted", status: accepted.split(" ")[0], reason: accepted.split(" ")[1] },
+            {},
+          ],
+        },
+      ],
+    });
+  });
 });
 
 describe("endpoints of a Service", () => {

@@ -12,6 +12,10 @@ function backend(random: Random): object {
   return { name: oneOf(random, NAMES), namespace: oneOf(random, NAMESPACES), port: oneOf(random, [80, 81]) };
 }
 
+function gateway(random: Random): object {
+  return { name: oneOf(random, NAMES), namespace: oneOf(random, NAMESPACES) };
+}
+
 /** A parent that others add listeners to, or a Service's port by name. */
 export function addedParent(random: Random): object {
   const [name, namespace] = [oneOf(random, NAMES), oneOf(random, NAMESPACES)];
@@ -51,7 +55,8 @@ export const GATEWAY_SPECS: Readonly<Record<string, Spec>> = {
   GRPCRoute: [
     `${GROUP}/v1`,
     (random) => ({
-      parentRefs: [oneOf(random, [addedParent(random), backend(random)])],
+      parentRefs: [oneOf(random, [addedParent(random), gateway(random), gateway(random), gateway(random)])],
+      hostnames: severalOf(random, 0, 1, () => oneOf(random, ["www.test", "api.test", "*.test"])),
       rules: [
         {
           matches: severalOf(random, 0, 1, () => ({ method: { service: oneOf(random, ["s", "t"]) } })),

@@ -178,16 +178,28 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
 
 /** Draws a change: of two puts or so, one is undone by a removal. */
 export function drawChange(random: Random): RandomChange {
+  return drawAmong(random, random() < 0.25 ? FOREIGN_SPECS : SPECS);
+}
+
+/** Draws a change of what gateways have to do with, so that more of it meets. */
+export function drawGatewayChange(random: Random): RandomChange {
+  const kinds = ["Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "ReferenceGrant", "Service"];
+  return drawAmong(
+    random,
+    Object.fromEntries(Object.entries(SPECS).filter(([kind]) => kinds.includes(kind))),
+  );
+}
+
+function drawAmong(random: Random, specs: typeof SPECS): RandomChange {
   const draw = random();
   if (draw < 0.08) return drawRegistration(random);
   if (draw < 0.12) return drawEjection(random);
-  const resource = drawResource(random);
+  const resource = drawResource(random, specs);
   return draw < 0.4 ? removal(resource) : addition(resource);
 }
 
-function drawResource(random: Random): Resource {
+function drawResource(random: Random, specs: typeof SPECS): Resource {
   // Namespaces are drawn often: few gateways select by them, and fewer routes then attach.
-  const specs = random() < 0.25 ? FOREIGN_SPECS : SPECS;
   const kind = random() < 0.15 ? "Namespace" : oneOf(random, Object.keys(specs));
   const [apiVersion, spec] = specs[kind] ?? SPECS[kind] ?? ["", () => ({})];
   const place = oneOf(random, NAMESPACES);
