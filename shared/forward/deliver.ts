@@ -4,9 +4,12 @@
  *
  * @module
  */
+import * as balance from "../engine/balance.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
 import * as retry from "../engine/retry.ts";
+import { retryAfterMs } from "../engine/retry-after.ts";
 import * as retryBudget from "../engine/retry-budget.ts";
+import type { Millis } from "../engine/time.ts";
 import * as timeout from "../engine/timeout.ts";
 import { attempt, discard } from "./attempt.ts";
 import type { Attempt } from "./attempt.ts";
@@ -19,10 +22,13 @@ import type { Choices } from "./choose.ts";
 import * as circuits from "./circuits.ts";
 import { dress } from "./dress.ts";
 import { suffer } from "./faults.ts";
+import { race } from "./hedging.ts";
+import type { Finish } from "./hedging.ts";
 import { mirror } from "./mirrors.ts";
 import type { Plan } from "./plan.ts";
 import { refuse } from "./refusal.ts";
 import type { Answer, Refusal } from "./refusal.ts";
+import { limitSilence } from "./silence.ts";
 
 /** The tries of one call so far. */
 interface Tries extends Choices {
@@ -35,27 +41,33 @@ interface Tries extends Choices {
 export async function deliver(call: Call, plan: Plan): Promise<Answer> {
   const fault = plan.faults.length === 0 ? null : await suffer(call, plan.faults, plan.timeouts);
   if (fault !== null) return dress(call, plan.dressing, [], fault);
-  const isMirrored = plan.mirrors.length > 0;
-  const held = await body.take(call.request, plan.retry, isMirrored);
+  const { method } = call.request;
+  const isHedged = plan.pin === null && plan.pool.policy.hedge !== null && retry.isIdempotent(method);
+  const isNeeded = isHedged || plan.mirrors.length > 0;
+  const held = await body.take(call.request, plan.retry, isNeeded);
   const tries: Tries = { ...startChoices(), body: held, admitted: new Set() };
-  if (isMirrored) mirror(call, plan, held);
+  if (plan.mirrors.length > 0) mirror(call, plan, held);
+  if (retry.owns(plan.retry) && mayRetry(method, plan, held))
+    call.headers.set(retry.RETRY_HEADER, retry.RETRY_OWNED);
   retryBudget.deposit(plan.service.traffic.spending, call.mesh.ports.now());
   return dress(call, plan.dressing, tries.fields, await tryUntilDone(call, plan, tries));
 }
 
+/** Whether a try that reached the service could be followed by another: if not, a later host may retry instead. */
+function mayRetry(method: string, { retry: policy }: Plan, held: Body): boolean {
+  return body.canReplay(held) && (policy.anyMethod || retry.isIdempotent(method));
+}
+
 async function tryUntilDone(call: Call, plan: Plan, tries: Tries): Promise<Answer> {
   for (;;) {
-    const endpoint = await choose(call, plan, tries);
-    if (endpoint === null) return unavailable(call, plan);
-    const refusal = await admitOnce(call, plan, endpoint, tries);
+    const first = await choose(call, plan, tries);
+    if (first === null) return unavailable(call, plan);
+    const refusal = await admitOnce(call, plan, first, tries);
     if (refusal !== null) return refusal;
 
-    const outcome = await tryAt(call, plan, endpoint, tries);
+    const { endpoint, outcome } = await tryFrom(call, plan, tries, first);
     const decision = decide(call, plan, tries, outcome);
-    if (decision.kind === "stop") {
-      if (outcome.kind === "response") keep(call, plan, tries, endpoint.id);
-      return conclude(plan, outcome);
-    }
+    if (decision.kind === "stop") return conclude(call, plan, tries, { endpoint, outcome });
     discard(outcome);
     call.mesh.state.meter.host.retries += 1;
     retryBudget.withdraw(plan.service.traffic.spending, call.mesh.ports.now());
@@ -63,14 +75,63 @@ async function tryUntilDone(call: Call, plan: Plan, tries: Tries): Promise<Answe
   }
 }
 
-async function tryAt(call: Call, plan: Plan, endpoint: Endpoint, tries: Tries): Promise<Attempt> {
+/** One try, or several beside one another. */
+async function tryFrom(call: Call, plan: Plan, tries: Tries, first: Endpoint): Promise<Finish> {
+  const { hedge } = plan.pool.policy;
+  if (hedge === null || plan.pin !== null)
+    return { endpoint: first, outcome: await tryAt(call, plan, tries, { endpoint: first, control: null }) };
+  const finish = await race(call, plan, first, {
+    policy: hedge,
+    body: tries.body,
+    next: () => nextBeside(call, plan, tries),
+    // Each with fields of its own: those of one try must not become another's while it waits.
+    send: (endpoint, control) => {
+      const own = { ...call, headers: new Headers(call.headers) };
+      return tryAt(own, plan, tries, { endpoint, control });
+    },
+  });
+  call.trail.endpoint = finish.endpoint.id;
+  call.trail.version = finish.endpoint.version;
+  return finish;
+}
+
+/** An endpoint for a try beside others: none that has been tried already, since it may be what is slow. */
+async function nextBeside(call: Call, plan: Plan, tries: Tries): Promise<Endpoint | null> {
+  const endpoint = await choose(call, plan, tries);
+  if (endpoint === null || tries.tried.includes(endpoint.id)) return null;
+  if ((await admitOnce(call, plan, endpoint, tries)) !== null) return null;
+  call.mesh.state.meter.host.retries += 1;
+  retryBudget.withdraw(plan.service.traffic.spending, call.mesh.ports.now());
+  return endpoint;
+}
+
+interface Target {
+  readonly endpoint: Endpoint;
+  readonly control: AbortController | null;
+}
+
+async function tryAt(call: Call, plan: Plan, tries: Tries, { endpoint, control }: Target): Promise<Attempt> {
   tries.tried.push(endpoint.id);
   call.trail.tries += 1;
   call.trail.endpoint = endpoint.id;
   call.trail.version = endpoint.version;
-  const outcome = await attempt(call, plan, endpoint, { body: tries.body, control: null });
+  const sentAt = call.mesh.ports.now();
+  const outcome = await attempt(call, plan, endpoint, { body: tries.body, control });
+  // A try that was ended because another had answered says nothing about its endpoint.
+  if (control !== null && control.signal.aborted && outcome.kind !== "timeout") return outcome;
   circuits.settle(call.mesh, plan, endpoint.id, outcome);
+  learn(call, plan, { endpoint, outcome }, sentAt);
   return outcome;
+}
+
+/** Tells balancer and hedging how a try went, if one of them wants to know. */
+function learn(call: Call, { pool }: Plan, { endpoint, outcome }: Finish, sentAt: Millis): void {
+  const { loadBalancing, hedge } = pool.policy;
+  if (loadBalancing.kind !== "peak-ewma" && hedge?.quantile === undefined) return;
+  const now = call.mesh.ports.now();
+  const asked = outcome.kind === "response" ? retryAfterMs(outcome.response.headers, now) : null;
+  const sample = { id: endpoint.id, latencyMs: now - sentAt, outcome, retryAfterMs: asked };
+  balance.record(pool.load, loadBalancing, sample, now);
 }
 
 function decide(call: Call, plan: Plan, tries: Tries, outcome: Attempt): retry.RetryDecision {
@@ -104,11 +165,12 @@ function unavailable(call: Call, plan: Plan): Refusal {
     : refuse("circuit.open", `The endpoints of ${plan.service.id} failed too often.`, probeInMs);
 }
 
-function conclude(plan: Plan, outcome: Attempt): Answer {
+function conclude(call: Call, plan: Plan, tries: Tries, { endpoint, outcome }: Finish): Answer {
   const { id } = plan.service;
   switch (outcome.kind) {
     case "response":
-      return { kind: "response", response: outcome.response };
+      keep(call, plan, tries, endpoint.id);
+      return { kind: "response", response: watched(call, plan, outcome.response) };
     case "timeout":
       return refuse("upstream.timeout", `${id} did not answer in time.`);
     case "connect-failure":
@@ -116,4 +178,8 @@ function conclude(plan: Plan, outcome: Attempt): Answer {
     case "reset":
       return refuse("upstream.broken", `${id} broke the connection before it answered.`);
   }
+}
+
+function watched(call: Call, { timeouts: { idleMs } }: Plan, response: Response): Response {
+  return idleMs === undefined ? response : limitSilence(call.mesh.ports, response, idleMs);
 }

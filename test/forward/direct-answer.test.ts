@@ -76,7 +76,7 @@ test.each<[string, Partial<RouteAction>, RequestInit, number, object, number]>([
   ],
   ["a redirect of the backend", byBackend({ redirect }), {}, 302, { location: "http://else.test/a" }, 0],
   ["a fixed response", { respond: { status: 410, body: "gone" } }, {}, 410, {}, 0],
-])("answers %s", async (_name, action, init, status, headers, calls) => {
+])("answers %s", async (...[, action, init, status, headers, calls]) => {
   const { response, sent } = await ask(action, init);
 
   expect([response.status, sent]).toEqual([status, calls]);

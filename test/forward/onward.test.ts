@@ -30,6 +30,7 @@ test("says to the callee what only the mesh may say", async () => {
     "x-request-id": "given",
     "x-selvedge-hops": "3",
     "x-selvedge-peer": "token-1",
+    "x-selvedge-retry": "owned",
   });
 });
 

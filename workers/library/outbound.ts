@@ -4,6 +4,8 @@
  * @module
  */
 import { workloadKey } from "../../shared/engine/snapshot.ts";
+import type { Millis } from "../../shared/engine/time.ts";
+import { DEADLINE_HEADER, withDeadline } from "../../shared/engine/timeout.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import type { Reception } from "../../shared/forward/carry.ts";
 import { insideName } from "../../shared/forward/names.ts";
@@ -18,7 +20,11 @@ const CARRIED_ON = ["traceparent", "tracestate", "x-request-id"];
 /** Makes the `fetch` of one invocation; `incoming` is the request that it handles, if it handles one. */
 export function outboundFetch(mesh: Mesh, host: Host, incoming: Request | null): MeshAccess["fetch"] {
   const reception = receptionOf(mesh, host);
-  return (input, init) => carry(mesh, carriedOn(new Request(input, init), incoming), reception);
+  const arrivedAt = mesh.ports.now();
+  return (input, init) => {
+    const spentMs = Math.max(0, mesh.ports.now() - arrivedAt);
+    return carry(mesh, carriedOn(new Request(input, init), incoming, spentMs), reception);
+  };
 }
 
 function receptionOf(mesh: Mesh, host: Host): Reception {
@@ -37,9 +43,9 @@ function receptionOf(mesh: Mesh, host: Host): Reception {
   };
 }
 
-function carriedOn(request: Request, incoming: Request | null): Request {
+function carriedOn(request: Request, incoming: Request | null, spentMs: Millis): Request {
   // The URL names the service; a Host copied from the incoming request does not.
-  for (const name of ["host", "x-selvedge-hops"]) request.headers.delete(name);
+  for (const name of ["host", "x-selvedge-hops", DEADLINE_HEADER]) request.headers.delete(name);
   if (incoming === null) return request;
   for (const name of CARRIED_ON) {
     const value = incoming.headers.get(name);
@@ -48,5 +54,8 @@ function carriedOn(request: Request, incoming: Request | null): Request {
   // The loop guard counts over the whole chain, so no handler may start it anew.
   const hops = incoming.headers.get("x-selvedge-hops");
   if (hops !== null) request.headers.set("x-selvedge-hops", hops);
+  // What is left for the call being handled is all that there is for those it makes.
+  const { requestMs } = withDeadline({}, incoming.headers.get(DEADLINE_HEADER));
+  if (requestMs !== undefined) request.headers.set(DEADLINE_HEADER, String(Math.max(0, requestMs - spentMs)));
   return request;
 }
