@@ -153,12 +153,12 @@ test("retries end after three, and with the budget", async () => {
 });
 
 test.each([
-  ["/report", 30_000],
-  ["/", 1_000],
-])("%s times out after %d ms", async (path, ms) => {
+  ["/report", 30],
+  ["/", 1],
+])("%s times out after %d s", async (path, seconds) => {
   const mesh = meshWith(recipe("Time-outs"), [never]);
-  const before = mesh.kit.now();
-  expect([await call(mesh, { path }), mesh.kit.now() - before]).toEqual([504, ms]);
+  const passed = stopwatch(mesh);
+  expect([await call(mesh, { path }), passed()]).toEqual([504, seconds]);
 });
 
 test("hashing keeps users where they are", async () => {
@@ -168,23 +168,30 @@ test("hashing keeps users where they are", async () => {
   expect(new Set(answered(mesh)).size).toBe(2);
 });
 
-test("faults hit testers, until they expire", async () => {
-  const mesh = meshWith(recipe("Faults that end by themselves"));
-  const created = Date.UTC(2026, 0, 1);
-  expect(mesh.kit.now() - created).toBeGreaterThan(30 * 60_000);
-  const lasting = meshWith(recipe("Faults that end by themselves").replace("30m", "10000h"));
-  const before = lasting.kit.now();
+/** Whole seconds from now on: timers of the host itself take milliseconds. */
+function stopwatch({ kit }: Shop): () => number {
+  const before = kit.now();
+  return () => Math.round((kit.now() - before) / 1_000);
+}
+
+const TESTER = { headers: { "x-tester": "yes" } };
+const FAULTS = recipe("Faults that end by themselves");
+
+test("faults hit testers alone", async () => {
+  // The mesh of these tests is younger than its policies by months.
+  const mesh = meshWith(FAULTS.replace("30m", "10000h"));
+  const passed = stopwatch(mesh);
   const statuses = [];
-  for (let one = 0; one < 100; one += 1)
-    statuses.push(await call(lasting, { headers: { "x-tester": "yes" } }));
-  expect(lasting.kit.now() - before).toBeGreaterThanOrEqual(300_000);
+  for (let one = 0; one < 100; one += 1) statuses.push(await call(mesh, TESTER));
   const aborted = statuses.filter((status) => status === 503).length;
-  expect([
-    aborted > 0,
-    aborted < 30,
-    await call(lasting),
-    await call(mesh, { headers: { "x-tester": "yes" } }),
-  ]).toEqual([true, true, 200, 200]);
+  expect(Math.abs(aborted - 10)).toBeLessThan(9);
+  expect([passed(), await call(mesh), passed()]).toEqual([300, 200, 300]);
+});
+
+test("faults end by themselves", async () => {
+  const mesh = meshWith(FAULTS);
+  const passed = stopwatch(mesh);
+  expect([await call(mesh, TESTER), passed()]).toEqual([200, 0]);
 });
 
 const TO_WEB: Goal = { kind: "service", service: "shop/web" };
@@ -242,7 +249,6 @@ test("a session is a cookie for an hour", async () => {
 
 test.each([
   ["http://new.shop.example/a%2fb", 400],
-  ["http://old.shop.example/a%2fb", 404],
   ["http://new.shop.example/a", 404],
 ])("path normalization: %s", async (url, status) => {
   const mesh = meshWith(recipe("Path normalization per listener"));
