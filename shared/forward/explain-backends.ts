@@ -11,11 +11,12 @@ import type { Backend, Match } from "../engine/route.ts";
 import { serviceKey } from "../engine/snapshot.ts";
 import type { InboundPolicy, ServiceUnit, TrafficPolicy } from "../engine/snapshot.ts";
 import type { ExplainedBackend } from "../wire/explain.ts";
-import { inputOf, load, type Inquiry } from "./explain-inquiry.ts";
+import { rewriteOf } from "./plan.ts";
+import { asRewritten, inputOf, load, type Inquiry } from "./explain-inquiry.ts";
 
 /** How a rule reaches its backends. */
 export interface Approach {
-  /** The request as backends see it. */
+  /** The request as it came. */
   readonly view: RequestView;
   /** The port that was called; `null` from outside, where a backend names its own. */
   readonly port: number | null;
@@ -49,7 +50,13 @@ async function explainBackend(
   if (unit === null)
     return { ...named, ...UNREACHABLE, port: backend.port, invalid: invalid ?? "backend.missing" };
   const port = portOf(unit, backend.port ?? approach.port ?? inquiry.view.port);
-  return { ...named, invalid: null, port, ...describe(inquiry, { unit, port, subset }, approach) };
+  const seen = { ...approach, view: seenBy(backend, approach) };
+  return { ...named, invalid: null, port, ...describe(inquiry, { unit, port, subset }, seen) };
+}
+
+function seenBy({ filters }: Backend, { view, match }: Approach): RequestView {
+  if (match === undefined) return view;
+  return asRewritten(view, match, rewriteOf(match.action.filters.rewrite, filters.rewrite));
 }
 
 function redirectOf({ view }: Inquiry, { filters }: Backend, { match }: Approach): string | null {

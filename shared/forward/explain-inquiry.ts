@@ -4,8 +4,11 @@
  * @module
  */
 import type { Caller } from "../engine/authorize.ts";
+import type { Rewrite } from "../engine/filter.ts";
+import { parseHost } from "../engine/host.ts";
+import * as redirect from "../engine/redirect.ts";
 import type { RequestView } from "../engine/request.ts";
-import type { CompilePattern } from "../engine/route.ts";
+import type { CompilePattern, Match } from "../engine/route.ts";
 import type { DirectoryUnit, Unit, UnitKey } from "../engine/snapshot.ts";
 
 /** The compiled configuration, as whoever explains gets at it. */
@@ -44,4 +47,18 @@ function isOfKind<Kind extends Unit["kind"]>(unit: Unit, kind: Kind): unit is Ex
 export function inputOf(view: RequestView): Pick<RequestView, "host" | "method" | "path" | "headers"> {
   const { host, method, path, headers } = view;
   return { host, method, path, headers };
+}
+
+/** The request as a backend sees it: its policies decide by this one. */
+export function asRewritten(
+  view: RequestView,
+  { entry }: Pick<Match, "entry">,
+  rewrite: Rewrite | undefined,
+): RequestView {
+  if (rewrite === undefined) return view;
+  const authority = rewrite.hostname ?? view.authority;
+  const parsed = parseHost(authority, view.scheme);
+  const path =
+    rewrite.path === undefined ? view.path : redirect.rewritePath(rewrite.path, view.path, entry.path);
+  return { ...view, authority, host: parsed.kind === "ok" ? parsed.host : authority, path };
 }

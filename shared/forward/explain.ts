@@ -6,9 +6,10 @@
  * @module
  */
 import { authorize } from "../engine/authorize.ts";
+import * as cors from "../engine/cors.ts";
 import * as engine from "../engine/explain.ts";
 import * as hash from "../engine/hash.ts";
-import { matchHost, parseHost } from "../engine/host.ts";
+import { matchHost } from "../engine/host.ts";
 import * as redirect from "../engine/redirect.ts";
 import type { RequestView } from "../engine/request.ts";
 import * as route from "../engine/route.ts";
@@ -23,7 +24,7 @@ import { findGate, findGateAt, linkDirectory } from "./directory.ts";
 import type { Gate } from "./directory.ts";
 import * as door from "./door.ts";
 import { explainBackends } from "./explain-backends.ts";
-import { inputOf, load, type Inquiry, type Knowledge } from "./explain-inquiry.ts";
+import { asRewritten, inputOf, load, type Inquiry, type Knowledge } from "./explain-inquiry.ts";
 import { gatewayCaller } from "./gate.ts";
 import { insideName, outsideName } from "./names.ts";
 
@@ -177,14 +178,15 @@ async function throughRoutes(
   const told = { ...NOTHING, rules: candidates.map(ruleOf), omittedRules: omitted };
   if (match === null) return { ...told, outcome: refusal("route.none", "No rule matches the request.") };
   const { action } = match;
-  const rewritten = rewrittenBy(view, match);
+  const { rewrite } = action.filters;
+  const mirrors = [action, ...action.backends].flatMap(({ filters }) => filters.mirrors ?? []);
   return {
     ...told,
-    outcome: outcomeOf(view, match, rewritten),
+    outcome: outcomeOf(view, match, asRewritten(view, match, rewrite)),
     sticky: stickyOf(inquiry, action),
-    backends: await explainBackends(inquiry, action.backends, { view: rewritten, port, match }),
+    backends: await explainBackends(inquiry, action.backends, { view, port, match }),
     faults: (action.faults ?? []).map(({ policy }) => policy),
-    mirrors: (action.filters.mirrors ?? []).map(({ service, share }) => ({ service, share })),
+    mirrors: mirrors.map(({ service, share }) => ({ service, share })),
   };
 }
 
@@ -218,24 +220,14 @@ function outcomeOf(
   { entry, action }: route.Match,
   rewritten: RequestView,
 ): Explanation["outcome"] {
-  const { redirect: to } = action.filters;
+  const { redirect: to, cors: policy } = action.filters;
+  if (policy !== undefined && cors.answer(policy, view) !== null) return { kind: "respond", status: 204 };
   if (to !== undefined)
     return { kind: "redirect", status: to.statusCode, location: redirect.locate(to, view, entry.path) };
   if (action.respond !== undefined) return { kind: "respond", status: action.respond.status };
   if (!action.backends.some(({ weight }) => weight > 0))
     return refusal("backend.none", "The route has no backend with a weight above 0.");
   return { kind: "forward", host: rewritten.authority, path: rewritten.path };
-}
-
-/** The request as the backend sees it: policies of the backend decide by this one. */
-function rewrittenBy(view: RequestView, { entry, action }: route.Match): RequestView {
-  const { rewrite } = action.filters;
-  if (rewrite === undefined) return view;
-  const authority = rewrite.hostname ?? view.authority;
-  const parsed = parseHost(authority, view.scheme);
-  const path =
-    rewrite.path === undefined ? view.path : redirect.rewritePath(rewrite.path, view.path, entry.path);
-  return { ...view, authority, host: parsed.kind === "ok" ? parsed.host : authority, path };
 }
 
 function refusal(code: ProblemCode, detail: string): Explanation["outcome"] & { kind: "refuse" } {

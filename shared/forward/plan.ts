@@ -167,7 +167,7 @@ function along(call: Call, { entry, action, faults }: route.Match, backend: rout
 }
 
 /** What a backend says goes before what its rule says. */
-function rewriteOf(rule: Rewrite | undefined, backend: Rewrite | undefined): Rewrite | undefined {
+export function rewriteOf(rule: Rewrite | undefined, backend: Rewrite | undefined): Rewrite | undefined {
   return rule === undefined || backend === undefined ? (backend ?? rule) : { ...rule, ...backend };
 }
 

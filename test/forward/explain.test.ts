@@ -64,6 +64,33 @@ const UNITS: Readonly<Record<UnitKey, Unit>> = {
       },
     ],
   }),
+  "service:shop/guarded": service("guarded", {
+    inbound: [{ ...PERMISSIVE, authorization: { deny: [DENY_ADMIN], allow: null } }],
+  }),
+  "service:shop/rewriting": service("rewriting", {
+    routes: [
+      {
+        port: null,
+        consumerNamespace: null,
+        routes: routeSet({
+          filters: {
+            cors: {
+              allowOrigins: ["https://app.test"],
+              allowMethods: ["GET"],
+              allowHeaders: [],
+              exposeHeaders: [],
+              allowCredentials: false,
+              maxAgeSeconds: 5,
+            },
+          },
+          backends: [
+            backend("guarded"),
+            backend("guarded", { filters: { rewrite: { path: { kind: "full", value: "/admin" } } } }),
+          ],
+        }),
+      },
+    ],
+  }),
   "service:shop/routed": service("routed", {
     routes: [
       { port: null, consumerNamespace: "blue", routes: routeSet({ respond: { status: 418, body: "" } }) },
@@ -231,4 +258,24 @@ test.each([
   const { sticky } = await ask("http://sticky/", { ...more, from: "shop/web" });
 
   expect(sticky).toEqual({ by: "cookie s", backend: expected });
+});
+
+test("policies see the path as their backend does", async () => {
+  const { backends } = await ask("http://rewriting/", { from: "shop/web" });
+
+  expect(backends.map(({ policies }) => policies[0]?.authorization)).toEqual([
+    { isAllowed: true, by: null },
+    { isAllowed: false, by: "shop/no-admin[0]" },
+  ]);
+});
+
+test("a preflight is answered by the route", async () => {
+  const headers = [
+    { name: "origin", value: "https://app.test" },
+    { name: "access-control-request-method", value: "GET" },
+  ];
+
+  const told = await ask("http://rewriting/", { from: "shop/web", method: "OPTIONS", headers });
+
+  expect(told.outcome).toEqual({ kind: "respond", status: 204 });
 });
