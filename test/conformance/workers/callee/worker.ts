@@ -18,7 +18,10 @@ export default mesh(
 
 function echoSocket(): Response {
   const { 0: client, 1: server } = new WebSocketPair();
+  server.binaryType = "arraybuffer";
   server.accept();
-  server.addEventListener("message", ({ data }) => server.send(`echo ${String(data)}`));
+  server.addEventListener("message", ({ data }) =>
+    server.send(typeof data === "string" ? `echo ${data}` : data),
+  );
   return new Response(null, { status: 101, webSocket: client });
 }
