@@ -5,6 +5,7 @@
  * @module
  */
 import type { Caller } from "../engine/authorize.ts";
+import type { PathLevel } from "../engine/path.ts";
 import type { RequestView } from "../engine/request.ts";
 import { RETRY_HEADER } from "../engine/retry.ts";
 import { DIRECTORY, serviceKey } from "../engine/snapshot.ts";
@@ -15,10 +16,12 @@ import { respond, statusOf } from "./answers.ts";
 import { MIRRORED_HEADER, NOTHING_TOLD, startTrail, workloadOf } from "./call.ts";
 import type { Call, Told, Trail } from "./call.ts";
 import { deliver } from "./deliver.ts";
+import { levelAt } from "./directory.ts";
+import type { LinkedDirectory } from "./directory.ts";
 import * as door from "./door.ts";
 import { admitToGate, openGate } from "./gate.ts";
 import type { GatewayAddress } from "./gateway-address.ts";
-import { directoryOf, identify } from "./identify.ts";
+import { directoryOf, identify, linkedDirectoryOf } from "./identify.ts";
 import type { Identity } from "./identify.ts";
 import { onward, requestIdOf, traceOf } from "./onward.ts";
 import { throughHost, toEndpoint, toService } from "./plan.ts";
@@ -88,8 +91,8 @@ async function safely(journey: Journey): Promise<Answer> {
 }
 
 async function travel(journey: Journey): Promise<Answer> {
-  const { mesh, request, reception, trail } = journey;
-  const read = door.read(request, reception.isFromOutside ? "outside" : "worker");
+  const { mesh, reception, trail } = journey;
+  const read = await enter(journey);
   if (read.kind === "refusal") return read;
   trail.path = read.view.path;
   trail.hops = read.hops;
@@ -98,9 +101,7 @@ async function travel(journey: Journey): Promise<Answer> {
   const entry = goal.kind === "gateway" && goal.address !== undefined ? door.at(read, goal.address) : read;
   // The host that chose the endpoint counts the call.
   trail.isMetered = goal.kind !== "endpoint";
-  const needs = [DIRECTORY, ...reception.needs];
-  if (goal.kind === "service" || goal.kind === "endpoint") needs.push(serviceKey(goal.service));
-  const loading = prepare(mesh, needs);
+  const loading = prepare(mesh, needsOf(reception, goal));
   if (loading !== null) await loading;
   const directory = directoryOf(mesh);
   if (directory === null) return notLoaded();
@@ -110,6 +111,38 @@ async function travel(journey: Journey): Promise<Answer> {
   const boarding = { journey, entry, identity };
   const plan = await planFor(boarding, goal);
   return plan.kind === "decided" ? deliver(plan.call, plan.plan) : plan;
+}
+
+function needsOf(reception: Reception, goal: Goal): readonly UnitKey[] {
+  const needs = [DIRECTORY, ...reception.needs];
+  if (goal.kind === "service" || goal.kind === "endpoint") needs.push(serviceKey(goal.service));
+  return needs;
+}
+
+/** Reads the request by the level of paths at its door. An isolate that knows no doors yet has to learn of them first. */
+function enter(journey: Journey): door.Entry | Refusal | Promise<door.Entry | Refusal> {
+  const { mesh, request, reception } = journey;
+  const source = reception.isFromOutside ? "outside" : "worker";
+  const directory = linkedDirectoryOf(mesh);
+  if (directory === null) return enterCold(journey, source);
+  if (directory.isStrict) return door.read(request, source);
+  return door.read(request, source, (view) => levelOf(directory, reception.goalOf(view), view));
+}
+
+async function enterCold(journey: Journey, source: door.Source): Promise<door.Entry | Refusal> {
+  const { mesh, request, reception } = journey;
+  const strict = door.read(request, source);
+  // What the call needs besides is loaded at the same time, for a cold start to take one trip.
+  const goal = strict.kind === "entry" ? reception.goalOf(strict.view) : null;
+  const loading = prepare(mesh, needsOf(reception, goal ?? { kind: "unknown" }));
+  if (loading !== null) await loading;
+  return linkedDirectoryOf(mesh) === null ? strict : enter(journey);
+}
+
+function levelOf(directory: LinkedDirectory, goal: Goal, view: RequestView): PathLevel {
+  return goal.kind === "gateway"
+    ? levelAt(directory, view, goal.address ?? null)
+    : (directory.unit.pathLevel ?? "strict");
 }
 
 async function whoCalls(

@@ -5,6 +5,7 @@
  * @module
  */
 import { compareHost, findHost } from "../engine/host.ts";
+import type { PathLevel } from "../engine/path.ts";
 import type { DirectoryUnit, Listener } from "../engine/snapshot.ts";
 import type { GatewayAddress } from "./gateway-address.ts";
 
@@ -24,6 +25,8 @@ export interface LinkedDirectory {
   readonly kind: "directory";
   readonly unit: DirectoryUnit;
   readonly byHostname: ReadonlyMap<string, readonly LinkedListener[]>;
+  /** No door of the mesh has another level of paths: nobody needs to look which. */
+  readonly isStrict: boolean;
   /** Gates found before; dropped with the directory. */
   readonly known: Map<string, Gate | null>;
 }
@@ -47,7 +50,14 @@ export function linkDirectory(unit: DirectoryUnit): LinkedDirectory {
     if (others === undefined) byHostname.set(listener.hostname, [linked]);
     else others.push(linked);
   }
-  return { kind: "directory", unit, byHostname, known: new Map() };
+  const isStrict = [unit, ...unit.listeners].every(({ pathLevel = "strict" }) => pathLevel === "strict");
+  return { kind: "directory", unit, byHostname, isStrict, known: new Map() };
+}
+
+/** The level of paths at a gateway's door; `null` as its address for any at which the host is served. */
+export function levelAt(directory: LinkedDirectory, knock: Knock, address: GatewayAddress | null): PathLevel {
+  const gate = address === null ? findGate(directory, knock) : findGateAt(directory, knock.host, address);
+  return gate?.listener.pathLevel ?? "strict";
 }
 
 /**

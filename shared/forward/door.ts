@@ -44,32 +44,39 @@ const MAX_HOPS = 8;
 /**
  * Reads a request. The URL is taken apart as text: `new URL` would resolve
  * dot segments and backslashes before anybody looked at them, and take the
- * host after an `@`.
+ * host after an `@`. `levelOf` tells the level of paths at the door that the
+ * view, which has none yet, belongs to; without it every door is strict.
  */
-export function read(request: RawRequest, source: Source): Entry | Refusal {
+export function read(request: RawRequest, source: Source, levelOf?: LevelOf): Entry | Refusal {
   const { scheme, authority, target } = dissect(request.url);
   if (target.length > MAX_TARGET) return refuse("path.too_long", `At most ${MAX_TARGET} characters.`);
   const host = parseHost(authority, scheme);
   const isAmbiguous = source === "outside" && !isSameHost(request, authority, scheme);
   if (host.kind === "reject" || isAmbiguous)
     return refuse("host.invalid", "Send one Host header with a host name and, if need be, a port.");
-  const canonical = path.canonicalize(target);
-  if (canonical.kind === "reject")
-    return refuse(
-      canonical.code,
-      "Send an absolute path without dot segments, backslashes or hidden separators.",
-    );
-  const view: RequestView = {
-    method: request.method,
-    scheme,
-    authority,
-    host: host.host,
-    port: host.port,
-    path: canonical.path,
-    query: canonical.query,
-    headers: request.headers,
-  };
-  return inspect(view, request.headers);
+  const { method, headers } = request;
+  const view = { method, scheme, authority, host: host.host, port: host.port, path: "", query: "", headers };
+  const canonical = path.canonicalize(target, levelOf === undefined ? "strict" : levelOf(view));
+  if (canonical.kind === "reject") return ambiguous(canonical.code);
+  // At the strict level nothing of the kind is left.
+  if (levelOf !== undefined && CHANGED_ON.test(canonical.path)) return ambiguous("path.noncanonical");
+  view.path = canonical.path;
+  view.query = canonical.query;
+  return inspect(view, headers);
+}
+
+/** The level of paths at the door that a request comes to. */
+export type LevelOf = (view: RequestView) => path.PathLevel;
+
+/**
+ * What the platform changes when it sends a request on, at whatever level a
+ * path was read: dot segments are resolved and backslashes turned. The
+ * backend would see another path than routes and policies did.
+ */
+const CHANGED_ON = /\\|\/(?:\.|%2e){1,2}(?:\/|$)/i;
+
+function ambiguous(code: path.PathProblem): Refusal {
+  return refuse(code, "Send an absolute path without dot segments, backslashes or hidden separators.");
 }
 
 /** The entry as it was at the address that a front took it at: the client called that port, by that scheme. */

@@ -10,6 +10,7 @@ import type { DirectoryUnit } from "../engine/snapshot.ts";
 import { cachedVerify, isRemembered } from "../identity/token-cache.ts";
 import { issuerHint } from "../identity/token.ts";
 import type { TokenVerdict } from "../identity/token.ts";
+import type { LinkedDirectory } from "./directory.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
@@ -60,8 +61,13 @@ export async function identify(mesh: Mesh, credentials: Credentials): Promise<Id
 
 /** The directory as the view has it; `null` when it was never loaded. */
 export function directoryOf(mesh: Mesh): DirectoryUnit | null {
+  return linkedDirectoryOf(mesh)?.unit ?? null;
+}
+
+/** The same with its listeners indexed. */
+export function linkedDirectoryOf(mesh: Mesh): LinkedDirectory | null {
   const linked = mesh.state.snapshot.view.units.get(DIRECTORY);
-  return linked?.kind === "directory" ? linked.unit : null;
+  return linked?.kind === "directory" ? linked : null;
 }
 
 /** The bearer token, if it claims to be of our trust domain. Any other is an end user's and none of our business. */

@@ -105,7 +105,8 @@ async function decide(
   { caller }: Identity,
 ): Promise<Welcome | Refusal> {
   const { mesh, request, trail } = visit;
-  const entry = door.read(request, "worker");
+  // The callers' hosts have read it at this level.
+  const entry = door.read(request, "worker", () => directoryOf(mesh)?.pathLevel ?? "strict");
   if (entry.kind === "refusal") return entry;
   const timeouts = withDeadline({}, request.headers.get(DEADLINE_HEADER));
   if (timeouts.requestMs === 0)
