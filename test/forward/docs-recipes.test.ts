@@ -249,6 +249,7 @@ test("a session is a cookie for an hour", async () => {
 
 test.each([
   ["http://new.shop.example/a%2fb", 400],
+  ["http://old.shop.example/a%2fb", 404],
   ["http://new.shop.example/a", 404],
 ])("path normalization: %s", async (url, status) => {
   const mesh = meshWith(recipe("Path normalization per listener"));
