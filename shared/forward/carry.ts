@@ -93,7 +93,11 @@ async function safely(journey: Journey): Promise<Answer> {
 async function travel(journey: Journey): Promise<Answer> {
   const { mesh, reception, trail } = journey;
   const read = await enter(journey);
-  if (read.kind === "refusal") return read;
+  if (read.kind === "refusal") {
+    // Another level of paths may be in force by now: clients that are refused must not keep an isolate from learning that.
+    void prepare(mesh, [DIRECTORY]);
+    return read;
+  }
   trail.path = read.view.path;
   trail.hops = read.hops;
 

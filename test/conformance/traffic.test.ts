@@ -1,7 +1,8 @@
 /** What routes and traffic policies do to calls, through both hosts. */
 import { expect, test } from "vitest";
-import { endpoint, routes, served, service, traffic } from "./documents.ts";
+import { endpoint, gateway, gatewayRoutes, routes, served, service, traffic } from "./documents.ts";
 import type { Document } from "./documents.ts";
+import { ask } from "./http.ts";
 import { codeOf, describeHosts, eventually } from "./suite.ts";
 import { always, echo, silent, startUpstream } from "./upstream.ts";
 import type { Behavior } from "./upstream.ts";
@@ -279,6 +280,68 @@ describeHosts((suite) => {
 
     expect(replies).toEqual(["two", "two", "two", "two"]);
     expect([one.seen.length > 0, ended]).toEqual([true, one.seen.length]);
+  });
+
+  test.each([8, 16, 32])(
+    "loses no call of %i callers when one of two endpoints is killed",
+    async (callers) => {
+      const [gone, good] = [await startUpstream(always(200)), await startUpstream(always(200))];
+      const name = of(`halved-${callers}`);
+      await suite.mesh.apply(...served(name, gone.url, good.url));
+      const statuses: number[] = [];
+      let closing: Promise<void> | null = null;
+      const caller = async (): Promise<void> => {
+        for (let call = 0; call < 400 / callers; call++) {
+          statuses.push((await suite.call(name, "/")).status);
+          if (statuses.length >= 100) closing ??= gone.close();
+        }
+      };
+
+      await Promise.all(Array.from({ length: callers }, caller));
+      await closing;
+
+      expect(statuses.filter((status) => status !== 200)).toEqual([]);
+      expect([statuses.length >= 400, gone.seen.length > 20, good.seen.length > 250]).toEqual([
+        true,
+        true,
+        true,
+      ]);
+    },
+  );
+
+  test("an outage sees at most a quarter more calls than there are", async () => {
+    const upstream = await startUpstream(always(503));
+    await suite.mesh.apply(...served(of("out"), upstream.url));
+    const caller = async (): Promise<void> => {
+      for (let call = 0; call < 50; call++) await suite.call(of("out"), "/");
+    };
+
+    await Promise.all(Array.from({ length: 8 }, caller));
+
+    expect(upstream.seen.length).toBeGreaterThan(400);
+    expect(upstream.seen.length).toBeLessThanOrEqual(500);
+  });
+
+  // Gateways are the edge's: the library calls services by their names only.
+  test.runIf(suite.host === "edge")("reads paths as a gateway's policy says", async () => {
+    const upstream = await startUpstream(echo);
+    const targetRefs = [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "lax" }];
+    await suite.mesh.apply(
+      ...served("lax-main", upstream.url),
+      gateway("lax", "lax.test"),
+      gatewayRoutes("lax", { backendRefs: [{ name: "lax-main", port: 80 }] }),
+      document("selvedge.dev/v1 TrafficPolicy", "lax", {
+        targetRefs,
+        pathNormalization: "DecodeAndMergeSlashes",
+      }),
+    );
+
+    const seen = await eventually(
+      () => ask(suite.mesh.runtime.port, "/a%2F%2fb/../c", { headers: { host: "lax.test" } }),
+      ({ status }) => status === 200,
+    );
+
+    expect(JSON.parse(seen.body).path).toBe("/a/c");
   });
 
   test("matches regular expressions", async () => {

@@ -21,19 +21,22 @@ function setUpDoors(level: PathLevel) {
   return setUp(service("reviews"), [ok], { more });
 }
 
+/** As raw as the platform hands it over: `Request` would bring the path into order. */
+function rawRequest(url: string): Request {
+  return new Proxy(new Request("http://x/"), {
+    get: (target, name) => {
+      const value: unknown = name === "url" ? url : Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
 /** The path that reaches the endpoint, or the code of the refusal: of the first call of an isolate, and of a later one. */
 async function paths(level: PathLevel, goal: Goal, url: string): Promise<readonly unknown[]> {
   const { kit, sent } = setUpDoors(level);
   const seen: unknown[] = [];
   for (let call = 0; call < 2; call++) {
-    // As raw as the platform hands it over: `Request` would bring the path into order.
-    const request = new Proxy(new Request("http://x/"), {
-      get: (target, name) => {
-        const value: unknown = name === "url" ? url : Reflect.get(target, name);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-    const response = await kit.run(carry(kit.mesh, request, reception({ goalOf: () => goal })));
+    const response = await kit.run(carry(kit.mesh, rawRequest(url), reception({ goalOf: () => goal })));
     const last = sent.pop()?.line.replace(/^a GET http:\/\/[^/]*/, "");
     seen.push(last ?? ((await response.json()) as { code: string }).code);
   }
@@ -88,4 +91,18 @@ test("a cold isolate learns of its doors and of the service in one trip", async 
   expect(kit.calls.syncs.map(({ wanted }) => wanted.toSorted())).toEqual([
     ["directory", "service:shop/reviews"],
   ]);
+});
+
+test("an isolate that refuses all that comes to a door learns nevertheless that the door has become another", async () => {
+  const { kit } = setUpDoors("strict");
+  const call = (): Promise<Response> =>
+    kit.run(carry(kit.mesh, rawRequest("http://reviews/a;x"), reception({ goalOf: () => TO_REVIEWS })));
+
+  const before = await call();
+  kit.put({ directory: directory({ pathLevel: "base" }) });
+  await kit.advance(1_000);
+  await call();
+  await kit.advance(100);
+
+  expect([before.status, (await call()).status]).toEqual([400, 200]);
 });
