@@ -9,7 +9,8 @@ import { parseHost } from "../engine/host.ts";
 import * as redirect from "../engine/redirect.ts";
 import type { RequestView } from "../engine/request.ts";
 import type { CompilePattern, Match } from "../engine/route.ts";
-import type { DirectoryUnit, Unit, UnitKey } from "../engine/snapshot.ts";
+import type { Unit, UnitKey } from "../engine/snapshot.ts";
+import type { LinkedDirectory } from "./directory.ts";
 
 /** The compiled configuration, as whoever explains gets at it. */
 export interface Knowledge {
@@ -24,7 +25,7 @@ export interface Knowledge {
 /** A request that is being explained. */
 export interface Inquiry {
   readonly knowledge: Knowledge;
-  readonly directory: DirectoryUnit;
+  readonly directory: LinkedDirectory;
   readonly view: RequestView;
   readonly caller: Caller | null;
 }

@@ -6,10 +6,11 @@
  * @module
  */
 import { authorize } from "../engine/authorize.ts";
+import type { Caller } from "../engine/authorize.ts";
 import * as cors from "../engine/cors.ts";
 import * as engine from "../engine/explain.ts";
 import * as hash from "../engine/hash.ts";
-import { matchHost } from "../engine/host.ts";
+import { matchHost, parseHost } from "../engine/host.ts";
 import * as redirect from "../engine/redirect.ts";
 import type { RequestView } from "../engine/request.ts";
 import * as route from "../engine/route.ts";
@@ -20,12 +21,13 @@ import { callerOf, parseWorkload } from "../identity/spiffe.ts";
 import type { ExplainRequest, Explanation } from "../wire/explain.ts";
 import { PROBLEMS } from "../wire/problem.ts";
 import type { ProblemCode } from "../wire/problem.ts";
-import { findGate, findGateAt, linkDirectory } from "./directory.ts";
+import { findGate, findGateAt, levelAt, linkDirectory } from "./directory.ts";
 import type { Gate } from "./directory.ts";
 import * as door from "./door.ts";
 import { explainBackends } from "./explain-backends.ts";
 import { asRewritten, inputOf, load, type Inquiry, type Knowledge } from "./explain-inquiry.ts";
 import { gatewayCaller } from "./gate.ts";
+import type { GatewayAddress } from "./gateway-address.ts";
 import { insideName, outsideName } from "./names.ts";
 
 /** Rules and listeners told of. */
@@ -48,23 +50,35 @@ const NOTHING: Finding = {
 
 /** Explains one request. Rejects only when the units cannot be loaded. */
 export async function explain(question: ExplainRequest, knowledge: Knowledge): Promise<Explanation> {
-  const directory = await load(knowledge, DIRECTORY, "directory");
-  if (directory === null) throw new Error("there is always a directory");
+  const unit = await load(knowledge, DIRECTORY, "directory");
+  if (unit === null) throw new Error("there is always a directory");
+  const directory = linkDirectory(unit);
   const from = question.from === undefined ? null : parseWorkload(question.from);
-  const caller = from === null ? null : callerOf({ trustDomain: directory.trustDomain, ...from });
+  const caller = from === null ? null : callerOf({ trustDomain: unit.trustDomain, ...from });
+  const service = question.gateway === undefined ? await serviceOf(question.url, caller, knowledge) : null;
   const headers = new Headers(question.headers.map(({ name, value }): [string, string] => [name, value]));
-  const entry = door.read({ method: question.method, url: withPath(question.url), headers }, "worker");
+  const request = { method: question.method, url: withPath(question.url), headers };
+  const entry = door.read(request, "worker", (view) =>
+    service === null
+      ? levelAt(directory, view, addressOf(question.gateway, view))
+      : (unit.pathLevel ?? "strict"),
+  );
   const head = {
     version: knowledge.version(),
     caller: caller === null ? null : `spiffe://${caller.principal}`,
   };
   if (entry.kind === "refusal") {
-    const request = { method: question.method, host: door.authorityOf(question.url), port: 0, path: "" };
-    return { ...head, request, ...NOTHING, outcome: refusal(entry.problem.code, entry.problem.detail) };
+    const told = { method: question.method, host: door.authorityOf(question.url), port: 0, path: "" };
+    const outcome = refusal(entry.problem.code, entry.problem.detail);
+    return { ...head, request: told, ...NOTHING, outcome };
   }
   const { method, host, port, path } = entry.view;
   const inquiry = { knowledge, directory, view: entry.view, caller };
-  return { ...head, request: { method, host, port, path }, ...(await find(inquiry, question)) };
+  const finding =
+    service === null
+      ? await throughGateway(inquiry, question.gateway)
+      : await throughService(inquiry, service);
+  return { ...head, request: { method, host, port, path }, ...finding };
 }
 
 /** A client that is given no path asks for `/` (RFC 9112 §3.2.1). */
@@ -72,19 +86,19 @@ function withPath(url: string): string {
   return url.replace(/^(https?:\/\/[^/?#]+)(?=[?#]|$)/, "$1/");
 }
 
-async function find(inquiry: Inquiry, question: ExplainRequest): Promise<Finding> {
-  const service = question.gateway === undefined ? await serviceOf(inquiry) : null;
-  if (service !== null) return throughService(inquiry, service);
-  return throughGateway(inquiry, question.gateway);
-}
-
 /** The service that the host means: inside the mesh by every name, from outside by its full one. */
-async function serviceOf({ knowledge, view, caller }: Inquiry): Promise<ServiceUnit | null> {
+async function serviceOf(
+  url: string,
+  caller: Caller | null,
+  knowledge: Knowledge,
+): Promise<ServiceUnit | null> {
   const { meshDomain } = knowledge;
-  const inside = caller === null ? null : insideName(view.host, caller.namespace, meshDomain);
+  const parsed = parseHost(door.authorityOf(url), "http");
+  if (parsed.kind === "reject") return null;
+  const inside = caller === null ? null : insideName(parsed.host, caller.namespace, meshDomain);
   const unit = inside === null ? null : await load(knowledge, serviceKey(inside), "service");
   if (unit !== null) return unit;
-  const outside = outsideName(view.host, meshDomain);
+  const outside = outsideName(parsed.host, meshDomain);
   return outside === null ? null : load(knowledge, serviceKey(outside), "service");
 }
 
@@ -112,21 +126,21 @@ async function throughService(inquiry: Inquiry, service: ServiceUnit): Promise<F
 
 async function throughGateway(inquiry: Inquiry, only: ExplainRequest["gateway"]): Promise<Finding> {
   const { directory, view, caller, knowledge } = inquiry;
-  const gateway = only === undefined ? null : `${only.namespace}/${only.name}`;
-  const gate = gateOf(inquiry, gateway);
-  const listeners = directory.listeners
+  const address = addressOf(only, view);
+  const gate = address === null ? findGate(directory, view) : findGateAt(directory, view.host, address);
+  const listeners = directory.unit.listeners
     .map((listener) => ({
       listener: listener.id,
       port: listener.port,
       scheme: listener.scheme,
       hostname: listener.hostname,
-      verdict: verdictOf(listener, gate, { view, gateway }),
+      verdict: verdictOf(listener, gate, { view, address }),
     }))
     .toSorted((a, b) => Number(a.verdict === "host") - Number(b.verdict === "host"))
     .slice(0, MAX_TOLD);
   if (gate === null) {
     // At an address of its own, a gateway answers for hosts that it does not serve.
-    const isOwn = directory.listeners.some((listener) => listener.gateway === gateway);
+    const isOwn = directory.unit.listeners.some(({ gateway }) => gateway === address?.gateway);
     const detail = "The gateway has no listener for this host there.";
     return { ...NOTHING, listeners, ...(isOwn ? { outcome: refusal("route.none", detail) } : {}) };
   }
@@ -140,7 +154,7 @@ async function throughGateway(inquiry: Inquiry, only: ExplainRequest["gateway"])
   const input = { ...inputOf(view), caller, port: listener.port };
   const decision = authorize(host.authorization, input);
   const gatewayAuthorization = { isAllowed: decision.kind === "allow", by: decision.by };
-  const asGateway = { ...inquiry, caller: caller ?? gatewayCaller(listener, directory.trustDomain) };
+  const asGateway = { ...inquiry, caller: caller ?? gatewayCaller(listener, directory.unit.trustDomain) };
   const routed = await throughRoutes(asGateway, host.routes, null);
   const finding = { ...routed, listeners, entrance, gatewayAuthorization };
   if (decision.kind === "allow") return finding;
@@ -148,22 +162,23 @@ async function throughGateway(inquiry: Inquiry, only: ExplainRequest["gateway"])
   return { ...finding, outcome: refusal(code, "The gateway's own policies deny the call.") };
 }
 
-function gateOf({ directory, view }: Inquiry, gateway: string | null): Gate | null {
-  const linked = linkDirectory(directory);
-  if (gateway === null) return findGate(linked, view);
-  return findGateAt(linked, view.host, { gateway, port: view.port, scheme: view.scheme });
+/** The address that was called: the gateway's own, at the URL's port and scheme. */
+function addressOf(only: ExplainRequest["gateway"], { port, scheme }: RequestView): GatewayAddress | null {
+  return only === undefined ? null : { gateway: `${only.namespace}/${only.name}`, port, scheme };
 }
 
 function verdictOf(
   listener: Listener,
   gate: Gate | null,
-  { view, gateway }: { view: RequestView; gateway: string | null },
+  { view, address }: { view: RequestView; address: GatewayAddress | null },
 ): Explanation["listeners"][number]["verdict"] {
   if (listener === gate?.listener) return "decides";
   if (!matchHost(listener.hostname, view.host)) return "host";
   const isThere =
-    gateway === null ||
-    (listener.gateway === gateway && listener.port === view.port && listener.scheme === view.scheme);
+    address === null ||
+    (listener.gateway === address.gateway &&
+      listener.port === address.port &&
+      listener.scheme === address.scheme);
   return isThere ? "other" : "address";
 }
 

@@ -29,7 +29,7 @@ const UNITS: Readonly<Record<UnitKey, Unit>> = {
   directory: directory({
     listeners: [
       listener("public", { id: "shop/public/http", hostname: "*.test", domains: ["www.test"] }),
-      listener("other", { id: "shop/other/http", hostname: "other.example" }),
+      listener("other", { id: "shop/other/http", hostname: "other.example", pathLevel: "none" }),
       listener("spare", { id: "shop/spare/alt", port: 8080, hostname: "www.test", domains: ["www.test"] }),
     ],
   }),
@@ -278,4 +278,12 @@ test("a preflight is answered by the route", async () => {
   const told = await ask("http://rewriting/", { from: "shop/web", method: "OPTIONS", headers });
 
   expect(told.outcome).toEqual({ kind: "respond", status: 204 });
+});
+
+test.each([
+  ["http://other.example//a///b", "//a///b"],
+  ["http://www.test//a", "/a"],
+  ["http://v1.shop.mesh.test/a%2fb", ""],
+])("%s is read by the level of its door: %j", async (url, path) => {
+  expect((await ask(url)).request.path).toBe(path);
 });
