@@ -21,7 +21,8 @@ const HOST = {
   refusedSnapshots: 4,
   retries: 5,
   overflowedCalls: 6,
-  droppedMirrors: 0,
+  droppedMirrors: 7,
+  shadowedCalls: 0,
 };
 
 function series(labels: Partial<CallLabels>, bucket: number, count: number): CallSeries {
@@ -90,6 +91,9 @@ test("every family, with calls of two methods in one histogram", () => {
     "# HELP selvedge_overflowed_calls_total Calls counted as `other`, at the cap of series.",
     "# TYPE selvedge_overflowed_calls_total counter",
     "selvedge_overflowed_calls_total 6",
+    "# HELP selvedge_dropped_mirrors_total Copies for mirrors that were not sent.",
+    "# TYPE selvedge_dropped_mirrors_total counter",
+    "selvedge_dropped_mirrors_total 7",
     "# HELP selvedge_revision The revision in force.",
     "# TYPE selvedge_revision gauge",
     "selvedge_revision 3",
