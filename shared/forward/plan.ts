@@ -80,11 +80,20 @@ export async function throughHost(call: Call, host: LinkedHost): Promise<Plan | 
   return follow(call, match, null);
 }
 
-/** Plans a call to one endpoint, chosen by a host that routed it before and decides about retries itself. */
+/**
+ * Plans a call to one endpoint, chosen by a host that routed it before: it
+ * decides about retries, and its route, not the service, about time.
+ */
 export function toEndpoint(call: Call, service: LinkedService, port: number, endpoint: string): Plan {
   call.trail.destination = service.id;
   const plan = straightTo(call, service, { port });
-  return { ...plan, pin: endpoint, session: null, retry: { ...plan.retry, retries: 0 } };
+  return {
+    ...plan,
+    pin: endpoint,
+    session: null,
+    timeouts: limited(call, {}),
+    retry: { ...plan.retry, retries: 0 },
+  };
 }
 
 /** The port of the service that is meant: an edge listens on ports of its own, so an unknown one means the first. */

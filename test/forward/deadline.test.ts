@@ -43,6 +43,28 @@ test("tells a retry what is left by then", async () => {
   expect(left).toEqual([500, 500 - (kit.now() - before)]);
 });
 
+test.each<[string, Record<string, string>, readonly [number, string | null]]>([
+  ["as long as that host's route lets it", { [DEADLINE]: "1000" }, [200, "1000"]],
+  ["without a limit where that route has none", {}, [200, null]],
+  ["no longer than that host waits", { [DEADLINE]: "100" }, [504, "100"]],
+])("an endpoint that an earlier host has chosen may take %s", async (_name, headers, expected) => {
+  const slow = async (): Promise<Response> => {
+    await kit.mesh.ports.sleep(300);
+    return ok();
+  };
+  const { kit, sent } = setUp(withTimeouts({ requestMs: 200 }), [ok, slow]);
+  const goal = { kind: "endpoint", service: "shop/reviews", port: 80, endpoint: "a" } as const;
+  const call = (fields: Record<string, string>): Promise<Response> =>
+    kit.run(
+      carry(kit.mesh, new Request("http://reviews/", { headers: fields }), reception({ goalOf: () => goal })),
+    );
+  await call({});
+
+  const { status } = await call(headers);
+
+  expect([status, sent[1]?.headers.get(DEADLINE) ?? null]).toEqual(expected);
+});
+
 test("a call whose time is over is answered at once and not sent", async () => {
   const { kit, sent } = setUp(withTimeouts({}), [ok]);
   const request = new Request("http://reviews/", { headers: { [DEADLINE]: "0" } });
