@@ -9,6 +9,7 @@ import { addCanary } from "./commands/canary.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDescribe } from "./commands/describe.ts";
 import { addDiff } from "./commands/diff.ts";
+import { addEndpoints } from "./commands/endpoints.ts";
 import { addGet } from "./commands/get.ts";
 import { addImport } from "./commands/import.ts";
 import { addRevisions } from "./commands/revisions.ts";
@@ -35,6 +36,7 @@ const COMMANDS = [
   addRevisions,
   addRollback,
   addServices,
+  addEndpoints,
   addRoutes,
   addCanary,
   addStatus,

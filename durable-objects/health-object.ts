@@ -1,16 +1,20 @@
 /**
- * The health of one service: who has registered for it and still beats.
+ * The health of one service: who has registered for it and still beats, and
+ * which of its endpoints answer the checks that its policy asks for.
  *
- * Beats end here. The registry hears of transitions only: an endpoint came,
- * changed, fell silent or went. A transition is written down before it is
- * told, and told again by alarm until the registry has it.
+ * Beats and checks end here. The registry hears of transitions only: an
+ * endpoint came, changed, fell silent, failed, recovered or went. A transition
+ * is written down before it is told, and told again by alarm until the
+ * registry has it.
  *
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
 import { fail, succeed, type Outcome, type Problem } from "../shared/wire/problem.ts";
-import type { HealthApi, Lease, Registration } from "../shared/wire/rpc.ts";
+import type { CheckOrder, HealthApi, Lease, Registration } from "../shared/wire/rpc.ts";
 import { registryOf, type Env } from "./env.ts";
+import { CheckStore } from "./health-check-store.ts";
+import { nextBatch, probeBatch, settleBatch } from "./health-round.ts";
 import { HEALTH_MIGRATIONS, HealthStore, type Publication } from "./health-store.ts";
 import { heartbeatEveryMs, hold, renew, sweep, type HeldLease } from "./lease.ts";
 import { checkRegistration, pickRegistration } from "./registration.ts";
@@ -23,24 +27,31 @@ const MAX_LEASES = 1_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 
-/** When the alarm comes back if its handler dies on the way. */
-const SAFETY_ALARM_MS = 60_000;
+/** When the alarm comes back if its handler dies on the way. A handler that is still at work is not disturbed. */
+const SAFETY_ALARM_MS = 10_000;
+
+/** Batches of six probes in one alarm: 48 subrequests, below the 50 of the smallest plan. The next alarm goes on. */
+const MAX_BATCHES = 8;
 
 export class HealthObject extends DurableObject<Env> implements HealthApi {
   readonly #store: HealthStore;
+  readonly #checks: CheckStore;
   /** One publication at a time; callers that come meanwhile share it. */
   #flight: Promise<void> | null = null;
+  /** One round of checks at a time. */
+  #round: Promise<void> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     migrate(ctx.storage, HEALTH_MIGRATIONS);
     this.#store = new HealthStore(ctx.storage.sql);
+    this.#checks = new CheckStore(ctx.storage.sql);
   }
 
   /**
    * Begins or renews a lease. The service need not be configured yet: what has
    * registered is served once it is. Answers after the registry knows, or after
-   * the first try to tell it failed.
+   * the first try to tell it failed. Ends a draining: whoever registers is there to be called.
    */
   async register(service: string, registration: Registration): Promise<Outcome<Lease>> {
     const fields = checkRegistration(service, registration, this.env.SELVEDGE_PRIVATE_ENDPOINTS === "allow");
@@ -50,20 +61,23 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
     const held = this.#store.lease(registration.id);
     if (held === null && this.#store.count() >= MAX_LEASES) return fail(full(service));
     const picked = pickRegistration(registration);
-    const lease = held === null ? hold(picked, Date.now()) : renew(held, picked, Date.now());
-    if (isTransition(held, lease)) await this.#transition(service, () => this.#store.put(lease));
-    else await this.#renew(lease);
-    return succeed(describe(lease));
+    const kept = held === null ? null : { ...held, isDraining: false };
+    const lease = kept === null ? hold(picked, Date.now()) : renew(kept, picked, Date.now());
+    return this.#keep(service, held, lease);
   }
 
   /** Renews a lease. */
   async heartbeat(service: string, id: string): Promise<Outcome<Lease>> {
     const held = this.#store.lease(id);
     if (held === null) return this.#unknown(service, id);
-    const lease = renew(held, held.registration, Date.now());
-    if (isTransition(held, lease)) await this.#transition(service, () => this.#store.put(lease));
-    else await this.#renew(lease);
-    return succeed(describe(lease));
+    return this.#keep(service, held, renew(held, held.registration, Date.now()));
+  }
+
+  /** Keeps new calls away until it registers anew. It stays in sight of who called it, and its beats go on. */
+  async drain(service: string, id: string): Promise<Outcome<Lease>> {
+    const held = this.#store.lease(id);
+    if (held === null) return this.#unknown(service, id);
+    return this.#keep(service, held, { ...held, isDraining: true });
   }
 
   /** Ends a lease at once. */
@@ -79,12 +93,33 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
     return this.#store.leases().map(describe);
   }
 
-  /** Sweeps, and publishes what is not published. Running twice, early or late does no harm. */
+  /**
+   * Takes over what to check, from the registry. The first order is answered
+   * with all that is known here: an object that has lost its storage takes back
+   * what it once told.
+   */
+  async configure(service: string, order: CheckOrder): Promise<void> {
+    const known = this.#checks.checks();
+    if (known === null || order.sequence > known.sequence) {
+      this.#write(service, () => {
+        const before = this.#checks.checked();
+        this.#checks.configure(service, order, Date.now());
+        return known === null || !isSameJson(before, this.#checks.checked());
+      });
+    }
+    await this.#arm();
+    // Not awaited: it is the registry that waits for this answer.
+    this.ctx.waitUntil(this.#publish().then(() => this.#arm()));
+  }
+
+  /** Sweeps, checks, and publishes what is not published. Running twice, early or late does no harm. */
   override async alarm(): Promise<void> {
     try {
       await this.ctx.storage.setAlarm(Date.now() + SAFETY_ALARM_MS);
       this.#sweep(Date.now());
-      await this.#publish();
+      // Side by side: a registry that is slow to hear does not keep endpoints from being checked.
+      await Promise.all([this.#publish(), this.#check()]);
+      await this.#flight;
       await this.#arm();
     } catch (error) {
       // Thrown errors are retried six times and then the alarm is gone; the safety alarm stays.
@@ -92,17 +127,45 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
     }
   }
 
-  #sweep(now: number): void {
+  /** Answers whether leases have lapsed or are doubted. */
+  #sweep(now: number): boolean {
     const service = this.#store.publication()?.service;
     const { lapsed, doubted } = sweep(this.#store.leases(), now);
-    if (service === undefined || lapsed.length + doubted.length === 0) return;
+    if (service === undefined || lapsed.length + doubted.length === 0) return false;
     if (doubted.length > 0) {
       console.warn(`health: most endpoints of ${service} are silent; ${doubted.length} get a second term`);
     }
-    this.#write(service, () => {
+    return this.#write(service, () => {
       for (const { registration } of lapsed) this.#store.remove(registration.id);
       for (const lease of doubted) this.#store.put(lease);
+      return true;
     });
+  }
+
+  #check(): Promise<void> {
+    this.#round ??= this.#checkAll().finally(() => {
+      this.#round = null;
+    });
+    return this.#round;
+  }
+
+  /** Goes on with the round of checks. Leases do not wait for it longer than one batch takes. */
+  async #checkAll(): Promise<void> {
+    for (let count = 0; count < MAX_BATCHES; count += 1) {
+      const batch = nextBatch(this.#checks, Date.now(), Math.random());
+      if (batch === null) return;
+      const results = await probeBatch(this.env, batch);
+      const hasNews = this.#write(batch.service, () => settleBatch(this.#checks, batch, results, Date.now()));
+      const hasSwept = this.#sweep(Date.now());
+      if (hasNews || hasSwept) this.ctx.waitUntil(this.#publish());
+    }
+  }
+
+  /** Stores a lease, and tells the registry if it must hear of it. */
+  async #keep(service: string, held: HeldLease | null, lease: HeldLease): Promise<Outcome<Lease>> {
+    if (isTransition(held, lease)) await this.#transition(service, () => this.#store.put(lease));
+    else await this.#renew(lease);
+    return succeed(describe(lease));
   }
 
   async #renew(lease: HeldLease): Promise<void> {
@@ -111,7 +174,10 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
   }
 
   async #transition(service: string, write: () => void): Promise<void> {
-    this.#write(service, write);
+    this.#write(service, () => {
+      write();
+      return true;
+    });
     // Before publishing: should this instance die on the way, the alarm goes on.
     await this.#rearm();
     await this.#publish();
@@ -119,12 +185,13 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
   }
 
   /**
-   * Writes a change and its sequence together. The sequence follows the clock,
-   * so that an object that has lost its storage is not taken for an older one.
+   * Writes a change together with its sequence, if the registry must hear of it
+   * as `write` answers. The sequence follows the clock, so that an object that
+   * has lost its storage is not taken for an older one. Answers what `write` does.
    */
-  #write(service: string, write: () => void): void {
-    this.ctx.storage.transactionSync(() => {
-      write();
+  #write(service: string, write: () => boolean): boolean {
+    return this.ctx.storage.transactionSync(() => {
+      if (!write()) return false;
       const now = Date.now();
       const last = this.#store.publication() ?? { sequence: 0, published: 0 };
       const sequence = Math.max(last.sequence + 1, now);
@@ -136,6 +203,7 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
         attempts: 0,
         retryAt: now + FIRST_RETRY_MS,
       });
+      return true;
     });
   }
 
@@ -159,9 +227,9 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
   }
 
   async #tell({ service, sequence }: Publication): Promise<boolean> {
-    const endpoints = this.#store.endpoints();
+    const [endpoints, checked] = [this.#store.endpoints(), this.#checks.checked()];
     try {
-      await registryOf(this.env).publishEndpoints({ service, sequence, endpoints });
+      await registryOf(this.env).publishEndpoints({ service, sequence, endpoints, checked });
       this.#amend((last) => ({ ...last, published: sequence, attempts: 0 }));
       return true;
     } catch (error) {
@@ -181,12 +249,13 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
     if (last !== null) this.#store.setPublication(change(last));
   }
 
-  /** When there is work: a lease runs out, or a publication is to be tried again. */
+  /** When there is work: a lease runs out, a check is due, or a publication is to be tried again. */
   #nextWake(): number | null {
     const publication = this.#store.publication();
     const retryAt = publication !== null && isBehind(publication) ? publication.retryAt : null;
-    const end = this.#store.earliestEnd();
-    return retryAt === null || end === null ? (retryAt ?? end) : Math.min(retryAt, end);
+    const due = [retryAt, this.#store.earliestEnd(), this.#checks.nextAt(Date.now())];
+    const known = due.filter((at) => at !== null);
+    return known.length === 0 ? null : Math.min(...known);
   }
 
   /** Makes up for a lost alarm or one that is too late. One that is early costs a sweep and is left. */
@@ -216,7 +285,7 @@ function isBehind({ sequence, published }: Publication): boolean {
 
 /** Whether the registry must hear of it: who is there, how it is reached, or whether it is well. */
 function isTransition(held: HeldLease | null, next: HeldLease): boolean {
-  if (held === null || held.isDoubted) return true;
+  if (held === null || held.isDoubted !== next.isDoubted || held.isDraining !== next.isDraining) return true;
   const { ttlMs } = next.registration;
   return !isSameJson({ ...held.registration, ttlMs }, next.registration);
 }

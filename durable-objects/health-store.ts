@@ -4,7 +4,9 @@
  *
  * @module
  */
+import type { Health } from "../shared/engine/endpoint.ts";
 import type { RegisteredEndpoint } from "../shared/wire/rpc.ts";
+import { CHECK_MIGRATIONS } from "./health-check-store.ts";
 import type { HeldLease } from "./lease.ts";
 
 export const HEALTH_MIGRATIONS: readonly string[] = [
@@ -16,6 +18,8 @@ export const HEALTH_MIGRATIONS: readonly string[] = [
      attempts INTEGER NOT NULL, retry_at INTEGER NOT NULL)`,
   // Leases that are older than the column began long ago.
   "ALTER TABLE leases ADD COLUMN since INTEGER NOT NULL DEFAULT 0",
+  ...CHECK_MIGRATIONS,
+  "ALTER TABLE leases ADD COLUMN is_draining INTEGER NOT NULL DEFAULT 0",
 ];
 
 /** The newest transition and whether the registry has it. */
@@ -37,6 +41,7 @@ interface LeaseRow extends Record<string, SqlStorageValue> {
   expires_at: number;
   is_doubted: number;
   since: number;
+  is_draining: number;
 }
 
 interface PublicationRow extends Record<string, SqlStorageValue> {
@@ -73,14 +78,16 @@ export class HealthStore {
     return this.#sql.exec<{ at: number | null }>("SELECT min(expires_at) AS at FROM leases").one().at;
   }
 
-  put({ registration, expiresAt, isDoubted, since }: HeldLease): void {
+  put({ registration, expiresAt, isDoubted, isDraining, since }: HeldLease): void {
     this.#sql.exec(
-      "INSERT OR REPLACE INTO leases (id, registration, expires_at, is_doubted, since) VALUES (?, ?, ?, ?, ?)",
+      `INSERT OR REPLACE INTO leases (id, registration, expires_at, is_doubted, since, is_draining)
+       VALUES (?, ?, ?, ?, ?, ?)`,
       registration.id,
       JSON.stringify(registration),
       expiresAt,
       isDoubted ? 1 : 0,
       since,
+      isDraining ? 1 : 0,
     );
   }
 
@@ -90,10 +97,18 @@ export class HealthStore {
 
   /** What the registry is told of every lease. */
   endpoints(): RegisteredEndpoint[] {
-    return this.leases().map(({ registration, isDoubted, since }) => {
-      const { id, address, labels, weight, isJoined, serviceAccount } = registration;
-      const health = isDoubted ? "unhealthy" : "healthy";
-      return { id, address, labels, weight, health, isJoined, serviceAccount, since };
+    return this.leases().map((lease) => {
+      const { id, address, labels, weight, isJoined, serviceAccount } = lease.registration;
+      return {
+        id,
+        address,
+        labels,
+        weight,
+        health: healthOf(lease),
+        isJoined,
+        serviceAccount,
+        since: lease.since,
+      };
     });
   }
 
@@ -118,11 +133,17 @@ export class HealthStore {
   }
 }
 
+function healthOf({ isDoubted, isDraining }: HeldLease): Health {
+  if (isDraining) return "draining";
+  return isDoubted ? "unhealthy" : "healthy";
+}
+
 function parseLease(row: LeaseRow): HeldLease {
   return {
     registration: JSON.parse(row.registration),
     expiresAt: row.expires_at,
     isDoubted: row.is_doubted === 1,
+    isDraining: row.is_draining === 1,
     since: row.since,
   };
 }

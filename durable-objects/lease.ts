@@ -12,6 +12,8 @@ export interface HeldLease {
   readonly expiresAt: number;
   /** Ran out together with most others and was given a second term; a beat clears it. */
   readonly isDoubted: boolean;
+  /** Gets no new calls; beats keep that. */
+  readonly isDraining: boolean;
   /** When it began, in milliseconds since the epoch; beats keep it. */
   readonly since: number;
 }
@@ -37,12 +39,18 @@ export function heartbeatEveryMs(ttlMs: number): number {
 
 /** A new lease. */
 export function hold(registration: Registration, now: number): HeldLease {
-  return { registration, expiresAt: now + registration.ttlMs, isDoubted: false, since: now };
+  return {
+    registration,
+    expiresAt: now + registration.ttlMs,
+    isDoubted: false,
+    isDraining: false,
+    since: now,
+  };
 }
 
-/** A lease from a beat on, or from its registration anew. */
+/** A lease from a beat on, or with another registration. */
 export function renew(held: HeldLease, registration: Registration, now: number): HeldLease {
-  return { ...hold(registration, now), since: held.since };
+  return { ...hold(registration, now), isDraining: held.isDraining, since: held.since };
 }
 
 /**

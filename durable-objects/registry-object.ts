@@ -34,6 +34,7 @@ import type {
   SyncRequest,
 } from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
+import { HealthOrders } from "./health-orders.ts";
 import {
   invert,
   isSameContent,
@@ -65,9 +66,16 @@ interface Cause {
   readonly notes?: readonly string[];
 }
 
+/** What a change does to units: those that it may touch, and those that it does. */
+interface Effect {
+  readonly keys: Iterable<UnitKey>;
+  readonly compiled: Compiled;
+}
+
 export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   readonly #store: RegistryStore;
   readonly #units: UnitStore;
+  readonly #orders: HealthOrders;
   #world: world.World | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -75,7 +83,14 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     migrate(ctx.storage, REGISTRY_MIGRATIONS);
     this.#store = new RegistryStore(ctx.storage.sql);
     this.#units = new UnitStore(ctx.storage.sql);
+    this.#orders = new HealthOrders(ctx.storage, env);
     this.#compileAnewIfNeeded();
+    void ctx.blockConcurrencyWhile(() => this.#orders.rearm());
+  }
+
+  /** Tells health objects what to check. Running twice, early or late does no harm. */
+  override async alarm(): Promise<void> {
+    await this.#orders.deliver();
   }
 
   /** Creates and configures resources: all of the documents or none. */
@@ -174,9 +189,13 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return answerSync(this.#units, request);
   }
 
-  async publishEndpoints({ service, sequence, endpoints }: EndpointPublication): Promise<void> {
+  async publishEndpoints({ service, sequence, endpoints, checked }: EndpointPublication): Promise<void> {
     this.#publish("endpoints", service, { sequence, body: endpoints }, (current) =>
       world.setRegistered(current, service, endpoints),
+    );
+    if (checked === undefined) return;
+    this.#publish("checks", service, { sequence, body: checked }, (current) =>
+      world.setChecked(current, service, checked),
     );
   }
 
@@ -215,7 +234,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     const steps = planned.filter((step) => step.change !== "unchanged");
     const current = this.#loadWorld();
     try {
-      const compiled = compile(current, this.#units, move(current, steps));
+      const keys = move(current, steps);
+      const compiled = compile(current, this.#units, keys);
       const clashing = clashes(current, steps, this.#find);
       // A world in which two resources had one place cannot be moved back.
       if (clashing.length > 0) this.#world = null;
@@ -228,7 +248,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       const isMeant = problems.length === 0 && cause.isDryRun !== true;
       if (!isMeant) move(current, invert(steps));
       if (problems.length > 0) return invalid(problems);
-      if (isMeant && steps.length > 0) this.#save(steps, compiled, cause);
+      if (isMeant && steps.length > 0) this.#commit({ keys, compiled }, () => this.#record(steps, cause));
       const changes = planned.map(({ ref, change }) => ({ ref, change }));
       return succeed({
         revision: this.#store.revision(),
@@ -241,11 +261,17 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     }
   }
 
-  #save(steps: readonly Step[], compiled: Compiled, { author, reason }: Cause): void {
+  #record(steps: readonly Step[], { author, reason }: Cause): void {
+    const revision = this.#store.revision() + 1;
+    this.#store.record({ revision, at: Date.now(), author, reason }, steps);
+  }
+
+  /** Writes a change, what it compiles to, and what follows for health checks: all of it or nothing. */
+  #commit({ keys, compiled }: Effect, write: () => void): void {
     this.ctx.storage.transactionSync(() => {
-      const revision = this.#store.revision() + 1;
-      this.#store.record({ revision, at: Date.now(), author, reason }, steps);
+      write();
       this.#units.write(compiled);
+      this.#orders.update(this.#loadWorld(), keys);
     });
   }
 
@@ -262,11 +288,9 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     if (publication.sequence <= this.#store.sequence(topic, service)) return;
     const current = this.#loadWorld();
     try {
-      const compiled = keepSmall(compile(current, this.#units, set(current)));
-      this.ctx.storage.transactionSync(() => {
-        this.#store.publish(topic, service, publication);
-        this.#units.write(compiled);
-      });
+      const keys = [...set(current)];
+      const compiled = keepSmall(compile(current, this.#units, keys));
+      this.#commit({ keys, compiled }, () => this.#store.publish(topic, service, publication));
     } catch (error) {
       this.#world = null;
       throw error;

@@ -6,6 +6,7 @@
  */
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
 import type { Change, ChangeKind, ListRequest, Revision } from "../shared/wire/rpc.ts";
+import { ORDER_MIGRATIONS } from "./health-orders.ts";
 import type { Step } from "./registry-change.ts";
 
 /**
@@ -36,10 +37,11 @@ export const REGISTRY_MIGRATIONS: readonly string[] = [
    CREATE TABLE units (key TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT);
    CREATE INDEX units_by_version ON units (version);
    CREATE INDEX tombstones ON units (version) WHERE body IS NULL`,
+  ...ORDER_MIGRATIONS,
 ];
 
 /** What other objects publish into the registry. */
-export type Topic = "endpoints" | "ejections" | "keys";
+export type Topic = "endpoints" | "ejections" | "checks" | "keys";
 
 /** Facts about one revision that its changes do not tell. */
 export type RevisionHead = Omit<Revision, "changes">;

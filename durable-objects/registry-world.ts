@@ -8,7 +8,7 @@ import { compileUnit } from "../shared/compile/compile.ts";
 import * as world from "../shared/compile/world.ts";
 import type { UnitKey, VerificationKey } from "../shared/engine/snapshot.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
-import type { RegisteredEndpoint } from "../shared/wire/rpc.ts";
+import type { CheckedEndpoint, RegisteredEndpoint } from "../shared/wire/rpc.ts";
 import type { Step } from "./registry-change.ts";
 import type { RegistryStore } from "./registry-store.ts";
 import type { UnitBody, UnitStore } from "./unit-store.ts";
@@ -28,6 +28,9 @@ export function loadWorld(store: RegistryStore, trustDomain: string): world.Worl
   }
   for (const { service, body } of store.published<readonly string[]>("ejections")) {
     world.setEjected(loaded, service, body);
+  }
+  for (const { service, body } of store.published<readonly CheckedEndpoint[]>("checks")) {
+    world.setChecked(loaded, service, body);
   }
   for (const { body } of store.published<readonly VerificationKey[]>("keys")) world.setKeys(loaded, body);
   return loaded;

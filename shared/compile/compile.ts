@@ -5,6 +5,7 @@
  * @module
  */
 import type { Address, Endpoint } from "../engine/endpoint.ts";
+import type { HealthCheck } from "../engine/health-check.ts";
 import * as host from "../engine/host.ts";
 import {
   DIRECTORY,
@@ -23,6 +24,7 @@ import {
 import type { Backend, RouteSet } from "../engine/route.ts";
 import { domainsAt, domainsOver, parentKey, parentPort, routesAt } from "./attach.ts";
 import { endpointId, membersOf, servicesWith, type Member } from "./members.ts";
+import { conditionOf } from "./health-check.ts";
 import { hasLabels } from "./labels.ts";
 import { isServed, listenersOf, type ListenerEntry } from "./listeners.ts";
 import { compareText, inOrder } from "./multimap.ts";
@@ -164,8 +166,8 @@ function compileService(world: World, qualified: string): ServiceUnit | null {
       space,
       namespace,
       name,
+      check: rule?.check ?? null,
       needsAge: warmsUp(rule),
-      needsTls: isTlsOnly(space, name),
       inbound: indexOf(subjectOf(space, namespace, member)),
     }),
   );
@@ -218,9 +220,13 @@ interface Place {
   readonly name: string;
   /** A slow start goes by the endpoints' age; without one it would only make units larger. */
   readonly needsAge: boolean;
-  /** A BackendTLSPolicy forbids plain text. */
-  readonly needsTls: boolean;
+  readonly check: HealthCheck | null;
   readonly inbound: number;
+}
+
+/** Where a service's calls to a member go: never in plain text where a BackendTLSPolicy forbids it. */
+export function addressAt(space: Space, service: string, { address }: Member): Address {
+  return isTlsOnly(space, service) ? withTls(address) : address;
 }
 
 function isTlsOnly({ backendTls }: Space, service: string): boolean {
@@ -233,16 +239,17 @@ function withTls(address: Address): Address {
 }
 
 function compileEndpoint(member: Member, place: Place): Endpoint {
-  const { space, namespace, name, needsAge, needsTls, inbound } = place;
+  const { space, namespace, name, needsAge, check, inbound } = place;
   const id = endpointId(member, name);
+  const { health, since } = conditionOf(space, name, member, check);
   return {
     id,
-    address: needsTls ? withTls(member.address) : member.address,
+    address: addressAt(space, name, member),
     version: member.labels["version"] ?? "",
     weight: member.weight,
-    health: member.health,
+    health,
     isEjected: space.ejected.get(name)?.has(id) ?? false,
-    ...(needsAge && member.since !== null ? { since: member.since } : {}),
+    ...(needsAge && since !== null ? { since } : {}),
     isJoined: member.isJoined,
     workload: `${namespace}/${member.serviceAccount}`,
     inbound,

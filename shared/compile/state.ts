@@ -5,6 +5,7 @@
  * @module
  */
 import type { HashKey } from "../engine/hash.ts";
+import type { HealthCheck, Verdict } from "../engine/health-check.ts";
 import type { PathLevel } from "../engine/path.ts";
 import type { TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
 import type { Resource } from "../wire/resource.ts";
@@ -62,6 +63,8 @@ export interface TrafficRule {
   /** `gateway`, or `gateway/listener`. */
   readonly gateways: ReadonlySet<string>;
   readonly traffic: TrafficPolicy;
+  /** How the services' endpoints are checked; `null` when they are not. */
+  readonly check: HealthCheck | null;
   /** Names subsets and nothing else: it does not decide for a service where another policy says more. */
   readonly isSilent: boolean;
   readonly subsets: readonly SubsetRule[];
@@ -95,6 +98,8 @@ export interface Space {
   readonly registered: Map<string, readonly Member[]>;
   /** By service: ids that its shared circuit took out. */
   readonly ejected: Map<string, ReadonlySet<string>>;
+  /** By service: what its checks say of endpoints, by id. */
+  readonly checked: Map<string, ReadonlyMap<string, Verdict>>;
   readonly members: Members;
 }
 
@@ -159,6 +164,7 @@ function createSpace(): Space {
     declared: new Map(),
     registered: new Map(),
     ejected: new Map(),
+    checked: new Map(),
     members: createMembers(),
   };
 }

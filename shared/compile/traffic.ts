@@ -21,6 +21,7 @@ import type { HttpRule } from "../wire/resources/http-route.ts";
 import type { LoadBalancerSpec } from "../wire/resources/load-balancer.ts";
 import type { SessionPersistenceSpec } from "../wire/resources/session-persistence.ts";
 import type { TrafficPolicySpec, TrafficSettings } from "../wire/resources/traffic-policy.ts";
+import { compileCheck } from "./health-check.ts";
 import { compareText } from "./multimap.ts";
 import { oldest } from "./policy.ts";
 import { spaceOf, splitName, type Space, type SubsetRule, type TrafficRule, type World } from "./state.ts";
@@ -74,6 +75,7 @@ export function compileTrafficRule({ metadata, spec }: Resource<TrafficPolicySpe
     routes: targets("HTTPRoute"),
     gateways: targets("Gateway"),
     traffic,
+    check: compileCheck(spec.healthCheck),
     isSilent: isSilent(spec),
     subsets: (spec.subsets ?? []).map((subset) => ({
       name: subset.name,

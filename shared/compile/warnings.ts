@@ -8,6 +8,7 @@ import type { ParentRef } from "../wire/resources/route-fields.ts";
 import { SERVICE_NAME } from "../wire/resources/endpoint-slice.ts";
 import { obstacleAt, parentKey, parentPort } from "./attach.ts";
 import { backendService, judgeBackend, targetsOf } from "./backends.ts";
+import { inspectCheck } from "./check-plan.ts";
 import type { FaultPolicy } from "./faults.ts";
 import type { Condition } from "./condition.ts";
 import { gatewayStatus, listenerSetStatus, type ListenersStatus } from "./gateway-status.ts";
@@ -232,7 +233,10 @@ function inspectTraffic(space: Space, name: string): string[] {
       of: ({ gateways }) => gateways,
       has: (target) => hasSection(space, target),
     }),
-    ...[...rule.services].flatMap((service) => inspectSubsets(space, rule, service)),
+    ...[...rule.services].flatMap((service) => [
+      ...inspectSubsets(space, rule, service),
+      ...(rule.check === null ? [] : inspectCheck(space, service, rule.check)),
+    ]),
   ];
 }
 

@@ -15,7 +15,7 @@ import type { EndpointSpec } from "../wire/resources/endpoint.ts";
 import type { EndpointSliceSpec } from "../wire/resources/endpoint-slice.ts";
 import type { ServiceSpec } from "../wire/resources/service.ts";
 import { isKind } from "../wire/resources/schemas.ts";
-import type { RegisteredEndpoint } from "../wire/rpc.ts";
+import type { CheckedEndpoint, RegisteredEndpoint } from "../wire/rpc.ts";
 import { attach, detach, parentKey } from "./attach.ts";
 import { backendService, targetsOf } from "./backends.ts";
 import { chainKey, chainsOf, ENTRY_KINDS } from "./chain.ts";
@@ -291,6 +291,19 @@ export function setEjected(world: World, service: string, ids: readonly string[]
   const { ejected } = openSpace(world, namespace);
   if (ids.length === 0) ejected.delete(name);
   else ejected.set(name, new Set(ids));
+  return new Set([serviceKey(service)]);
+}
+
+/** Replaces what the checks of a service say of its endpoints. Answers the units that may have changed. */
+export function setChecked(
+  world: World,
+  service: string,
+  verdicts: readonly CheckedEndpoint[],
+): ReadonlySet<UnitKey> {
+  const [namespace, name] = splitName(service);
+  const { checked } = openSpace(world, namespace);
+  if (verdicts.length === 0) checked.delete(name);
+  else checked.set(name, new Map(verdicts.map(({ id, ...verdict }) => [id, verdict])));
   return new Set([serviceKey(service)]);
 }
 

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { Health } from "../engine/endpoint.ts";
+import type { Address, Health } from "../engine/endpoint.ts";
+import type { HealthCheck, Verdict } from "../engine/health-check.ts";
 import type { Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
 import type { Rate } from "../engine/limit.ts";
 import type { CallReport, CallSeries, HostCounters } from "./call-record.ts";
@@ -95,11 +96,19 @@ export interface RegisteredEndpoint {
   readonly since?: number;
 }
 
-/** The whole published state of one service's registered endpoints; an older `sequence` is ignored. */
+/** What active checks say of an endpoint of any source; one that is not told has the check's initial state. */
+export interface CheckedEndpoint extends Verdict {
+  readonly id: string;
+}
+
+/** The whole published state of one service's endpoints; an older `sequence` is ignored. */
 export interface EndpointPublication {
   readonly service: string;
   readonly sequence: number;
+  /** Those that have registered. */
   readonly endpoints: readonly RegisteredEndpoint[];
+  /** Absent from a release that does not check; what was told before then stays. */
+  readonly checked?: readonly CheckedEndpoint[];
 }
 
 /** The endpoints that the mesh's shared circuit has taken out; an older `sequence` is ignored. */
@@ -178,12 +187,37 @@ export interface Lease {
   readonly heartbeatEveryMs: number;
 }
 
+/** An endpoint to be checked. */
+export interface CheckTarget {
+  /** Its id in the service. */
+  readonly id: string;
+  readonly address: Address;
+}
+
+/** What to check of a service, by its policy and its endpoints. */
+export interface CheckPlan {
+  readonly check: HealthCheck;
+  /** By id. */
+  readonly targets: readonly CheckTarget[];
+}
+
+/** The registry's word on what is to be checked; an older `sequence` is ignored. */
+export interface CheckOrder {
+  readonly sequence: number;
+  /** `null` ends the checks. */
+  readonly plan: CheckPlan | null;
+}
+
 export interface HealthApi {
   /** `service` is `namespace/name`, the object's own name. */
   register(service: string, registration: Registration): Promise<Outcome<Lease>>;
   heartbeat(service: string, id: string): Promise<Outcome<Lease>>;
   deregister(service: string, id: string): Promise<Outcome<null>>;
   leases(service: string): Promise<readonly Lease[]>;
+  /** Keeps new calls from a registered endpoint until it registers anew; its heartbeats go on. */
+  drain(service: string, id: string): Promise<Outcome<Lease>>;
+  /** Takes over what to check. Repeating an order changes nothing. */
+  configure(service: string, order: CheckOrder): Promise<void>;
 }
 
 // Circuit -------------------------------------------------------------------

@@ -5,6 +5,7 @@ import {
   createWorld,
   put,
   remove,
+  setChecked,
   setEjected,
   setRegistered,
   type World,
@@ -21,7 +22,7 @@ function compileAll(world: World): Map<UnitKey, Unit | null> {
 }
 
 /** The slow and obvious version: a new world, filled in an order of its own. */
-function rebuild({ resources, registered, ejected }: Holdings, random: () => number): World {
+function rebuild({ resources, registered, ejected, checked }: Holdings, random: () => number): World {
   const world = createWorld({ trustDomain: TRUST_DOMAIN });
   const left = [...resources.values()];
   while (left.length > 0) {
@@ -31,6 +32,7 @@ function rebuild({ resources, registered, ejected }: Holdings, random: () => num
   }
   for (const [service, endpoints] of registered) setRegistered(world, service, endpoints);
   for (const [service, ids] of ejected) setEjected(world, service, ids);
+  for (const [service, verdicts] of checked) setChecked(world, service, verdicts);
   return world;
 }
 
@@ -38,7 +40,12 @@ function rebuild({ resources, registered, ejected }: Holdings, random: () => num
 function follow(seed: number, draw: typeof drawChange): ReadonlySet<string> {
   const random = seeded(seed);
   const world = createWorld({ trustDomain: TRUST_DOMAIN });
-  const holdings: Holdings = { resources: new Map(), registered: new Map(), ejected: new Map() };
+  const holdings: Holdings = {
+    resources: new Map(),
+    registered: new Map(),
+    ejected: new Map(),
+    checked: new Map(),
+  };
   const changed = new Set<string>();
   let before = compileAll(world);
 
@@ -72,7 +79,12 @@ test.each([1, 2, 3])("changes around gateways make what a new world would be (se
 test("a world from which everything was removed is as good as new", () => {
   const random = seeded(7);
   const world = createWorld({ trustDomain: TRUST_DOMAIN });
-  const holdings: Holdings = { resources: new Map(), registered: new Map(), ejected: new Map() };
+  const holdings: Holdings = {
+    resources: new Map(),
+    registered: new Map(),
+    ejected: new Map(),
+    checked: new Map(),
+  };
   for (let step = 0; step < 300; step += 1) drawChange(random).apply(world, holdings);
 
   for (const { apiVersion, kind, metadata } of holdings.resources.values()) {
@@ -80,6 +92,7 @@ test("a world from which everything was removed is as good as new", () => {
   }
   for (const service of holdings.registered.keys()) setRegistered(world, service, []);
   for (const service of holdings.ejected.keys()) setEjected(world, service, []);
+  for (const service of holdings.checked.keys()) setChecked(world, service, []);
   const fresh = createWorld({ trustDomain: TRUST_DOMAIN });
   for (const namespace of world.spaces.keys()) openSpace(fresh, namespace);
   expect(world).toEqual(fresh);

@@ -1,11 +1,11 @@
 /** Random changes to a small mesh, small enough that everything meets everything. */
 import type { World } from "../../shared/compile/world.ts";
-import { put, remove, setEjected, setRegistered } from "../../shared/compile/world.ts";
+import { put, remove, setChecked, setEjected, setRegistered } from "../../shared/compile/world.ts";
 import { affected } from "../../shared/compile/affected.ts";
 import type { UnitKey } from "../../shared/engine/snapshot.ts";
 import { parseDocuments } from "../../shared/wire/parse.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../../shared/wire/resource.ts";
-import type { RegisteredEndpoint } from "../../shared/wire/rpc.ts";
+import type { CheckedEndpoint, RegisteredEndpoint } from "../../shared/wire/rpc.ts";
 import { oneOf, severalOf } from "../engine/random.ts";
 import { FOREIGN_SPECS, foreignKeys } from "./random-foreign.ts";
 import { addedParent, allowedListeners, GATEWAY_SPECS } from "./random-gateway.ts";
@@ -23,6 +23,7 @@ export interface Holdings {
   readonly resources: Map<string, Resource>;
   readonly registered: Map<string, readonly RegisteredEndpoint[]>;
   readonly ejected: Map<string, readonly string[]>;
+  readonly checked: Map<string, readonly CheckedEndpoint[]>;
 }
 
 /** One change, described for whoever reads a failure, and how to make it. Answers what it says it affected. */
@@ -145,6 +146,10 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
         { targetRefs: [target(random)], panicThreshold },
         {
           targetRefs: [target(random)],
+          healthCheck: { initialState: oneOf(random, ["Healthy", "Unhealthy"]) },
+        },
+        {
+          targetRefs: [target(random)],
           slowStart: { window: "1m" },
           subsets: [{ name: "one", labels: { version: "1" }, panicThreshold }],
         },
@@ -194,6 +199,7 @@ function drawAmong(random: Random, specs: typeof SPECS): RandomChange {
   const draw = random();
   if (draw < 0.08) return drawRegistration(random);
   if (draw < 0.12) return drawEjection(random);
+  if (draw < 0.16) return drawChecks(random);
   const resource = drawResource(random, specs);
   return draw < 0.4 ? removal(resource) : addition(resource);
 }
@@ -280,6 +286,21 @@ function drawEjection(random: Random): RandomChange {
     apply(world, { ejected }) {
       ejected.set(service, ids);
       return setEjected(world, service, ids);
+    },
+  };
+}
+
+function drawChecks(random: Random): RandomChange {
+  const service = `${oneOf(random, NAMESPACES)}/${oneOf(random, NAMES)}`;
+  const verdicts = severalOf(random, 0, 2, () => ({
+    id: oneOf(random, NAMES),
+    health: oneOf(random, ["healthy", "unhealthy"] as const),
+  }));
+  return {
+    what: `check ${service} ${JSON.stringify(verdicts)}`,
+    apply(world, { checked }) {
+      checked.set(service, verdicts);
+      return setChecked(world, service, verdicts);
     },
   };
 }

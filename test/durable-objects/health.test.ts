@@ -155,6 +155,28 @@ describe("leases", () => {
     expect(await endpoints()).toEqual(["b healthy"]);
   });
 
+  test("a drained endpoint beats on and gets no new calls until it registers anew", async () => {
+    await register("a");
+    await evictDurableObject(stub());
+    expect(await health().drain(SERVICE, "a")).toMatchObject({ ok: true, value: { id: "a" } });
+    const drained = await told();
+    expect(drained?.endpoints).toEqual(["a draining"]);
+    await evictDurableObject(stub());
+    expect(await health().heartbeat(SERVICE, "a")).toMatchObject({ ok: true });
+    await health().drain(SERVICE, "a");
+    expect(await told()).toEqual(drained);
+    await evictDurableObject(stub());
+    await register("a");
+    expect(await endpoints()).toEqual(["a healthy"]);
+  });
+
+  test("only what has registered can be drained", async () => {
+    expect(await health().drain(SERVICE, "ghost")).toMatchObject({
+      ok: false,
+      problem: { code: "resource.not_found" },
+    });
+  });
+
   test("fifty endpoints that register at once are all told, in few publications", async () => {
     await runInDurableObject(registry(), (_, state) => {
       state.storage.sql.exec(`CREATE TABLE tellings (sequence INTEGER);
@@ -172,7 +194,7 @@ describe("leases", () => {
 
   test("a service has at most 1,000 registered endpoints", async () => {
     await exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-      INSERT INTO leases SELECT 'x' || i, '{}', 9e15, 0, 0 FROM n`);
+      INSERT INTO leases SELECT 'x' || i, '{}', 9e15, 0, 0, 0 FROM n`);
     expect(await register("a")).toMatchObject({ ok: false, problem: { code: "config.conflict" } });
   });
 });

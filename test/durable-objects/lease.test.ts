@@ -21,6 +21,7 @@ function leases(text: string): HeldLease[] {
         registration: registration(id),
         expiresAt: NOW + Number(offset),
         isDoubted: word.endsWith("?"),
+        isDraining: false,
         since: NOW - 60_000,
       };
     });
@@ -35,8 +36,14 @@ test("a lease is as old as its first registration, whatever renews it", () => {
     registration: changed,
     expiresAt: NOW + 5_000 + TTL,
     isDoubted: false,
+    isDraining: false,
     since: NOW,
   });
+});
+
+test("beats keep an endpoint draining", () => {
+  const held = { ...hold(registration("a"), NOW), isDraining: true };
+  expect(renew(held, held.registration, NOW + 1).isDraining).toBe(true);
 });
 
 describe("sweep", () => {
@@ -67,6 +74,7 @@ describe("sweep", () => {
       registration: registration("a"),
       expiresAt: NOW + TTL,
       isDoubted: true,
+      isDraining: false,
       since: NOW - 60_000,
     });
   });

@@ -192,6 +192,9 @@ describe("services", () => {
     expect(beaten.expiresAt).toBeGreaterThanOrEqual(registered.expiresAt);
     const during = serviceStatus.parse((await ask("/api/v1/services/shop/reviews")).body);
     expect(during.endpoints).toMatchObject([{ id: "vm-1", version: "v2", source: "registered" }]);
+    lease.parse((await ask(`${path}/drain`, { method: "POST" })).body);
+    const drained = serviceStatus.parse((await ask("/api/v1/services/shop/reviews")).body);
+    expect(drained.endpoints).toMatchObject([{ id: "vm-1", health: "draining" }]);
 
     expect((await ask(path, { method: "DELETE" })).status).toBe(200);
     const after = serviceStatus.parse((await ask("/api/v1/services/shop/reviews")).body);

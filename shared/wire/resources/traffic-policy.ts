@@ -9,6 +9,7 @@ import { z } from "zod";
 import { parseDuration } from "../duration.ts";
 import { label } from "../resource.ts";
 import { duration, headerName, labels, positiveDuration, targetRefs, unique } from "./fields.ts";
+import { healthCheck } from "./health-check.ts";
 import { checkName, keyName, loadBalancer } from "./load-balancer.ts";
 import { sessionPersistence } from "./session-persistence.ts";
 
@@ -163,7 +164,7 @@ const subset = z
 
 /** The fields that go with each kind of target. */
 const FIELDS_OF: Readonly<Record<string, readonly string[]>> = {
-  Service: [...SETTINGS, "subsets"],
+  Service: [...SETTINGS, "subsets", "healthCheck"],
   HTTPRoute: ["split"],
   Gateway: ["pathNormalization"],
 };
@@ -187,6 +188,8 @@ export const trafficPolicySpec = z
       .max(64)
       .superRefine(unique(({ name }) => name, ["name"]))
       .optional(),
+    /** Asks a service's endpoints whether they are well. Off by default. */
+    healthCheck: healthCheck.optional(),
     /** How a route's calls are split between its backends. */
     split: z
       .strictObject({

@@ -58,6 +58,16 @@ const heartbeat = createRoute({
   responses: answers(wire.lease, "How long the endpoint stays from now."),
 });
 
+const drain = createRoute({
+  method: "post",
+  path: `${endpointPath}/drain`,
+  operationId: "drainEndpoint",
+  summary: "Keeps new calls from a registered endpoint until it registers anew",
+  tags,
+  request: { params: endpointParams },
+  responses: answers(wire.lease, "It is draining; its lease goes on."),
+});
+
 const deregister = createRoute({
   method: "delete",
   path: endpointPath,
@@ -98,6 +108,12 @@ export function addServiceRoutes(app: OpenAPIHono<AdminEnv>): void {
     const { id, ...place } = c.req.valid("param");
     const service = serviceKey(place);
     return c.json(unwrap(await healthOf(c.env, service).heartbeat(service, id)), 200);
+  });
+
+  app.openapi(drain, async (c) => {
+    const { id, ...place } = c.req.valid("param");
+    const service = serviceKey(place);
+    return c.json(unwrap(await healthOf(c.env, service).drain(service, id)), 200);
   });
 
   app.openapi(deregister, async (c) => {
