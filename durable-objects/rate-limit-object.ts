@@ -1,12 +1,15 @@
 /**
- * The counters of `strict` rate limits, one object per shard of their keys.
+ * The counters of `strict` and `leased` rate limits, one object per shard of
+ * their keys.
  *
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
 import * as limit from "../shared/engine/limit.ts";
+import * as lease from "../shared/engine/limit-lease.ts";
+import type { Ask, Grant } from "../shared/engine/limit-lease.ts";
 import type { Millis } from "../shared/engine/time.ts";
-import type { RateLimitApi, Taken, TakeRequest } from "../shared/wire/rpc.ts";
+import type { LeaseRequest, RateLimitApi, Taken, TakeRequest } from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
 import { RATE_LIMIT_MIGRATIONS, RateLimitStore } from "./rate-limit-store.ts";
 import { migrate } from "./schema.ts";
@@ -16,6 +19,9 @@ const MAX_BUCKETS = 100_000;
 
 /** No digest has this form. */
 const OVERFLOW_KEY = "overflow";
+
+/** An isolate holds a lease in two or three. */
+const MAX_RETURNED_RANGES = 64;
 
 const PRUNE_EVERY_MS: Millis = 60_000;
 
@@ -35,11 +41,25 @@ export class RateLimitObject extends DurableObject<Env> implements RateLimitApi 
    * stays counted whatever happens to this instance.
    */
   async take({ policy, key, rate, cost }: TakeRequest): Promise<Taken> {
-    assertCountable({ ...rate, cost });
-    const bucket = await digest(policy, key);
-    const { isAdmitted, remaining, retryAfterMs } = this.#take(bucket, rate, cost);
+    assertCountable(rate, cost);
+    const bucket = await digest(policy, key, rate);
+    const { isAdmitted, remaining, retryAfterMs, resetMs } = this.#take(bucket, rate, cost);
     await this.#arm();
-    return { isAdmitted, remaining, retryAfterMs };
+    return { isAdmitted, remaining, retryAfterMs, resetMs };
+  }
+
+  /**
+   * Grants calls ahead. As exact as `take`, and stored before the answer
+   * leaves: an answer that is lost takes its calls with it. Only what was
+   * granted under an id can be given back by it, once.
+   */
+  async lease({ policy, key, rate, ask }: LeaseRequest): Promise<Grant> {
+    assertCountable(rate, ask.calls, ask.withinMs);
+    if ((ask.returned?.slots.length ?? 0) > MAX_RETURNED_RANGES) throw new TypeError("too many ranges");
+    const bucket = await digest(policy, key, rate);
+    const grant = this.#lease(bucket, rate, ask);
+    await this.#arm();
+    return grant;
   }
 
   /** Forgets buckets that are full again. */
@@ -56,6 +76,17 @@ export class RateLimitObject extends DurableObject<Env> implements RateLimitApi 
     return taking;
   }
 
+  #lease(bucket: string, rate: limit.Rate, ask: Ask): Grant {
+    const isKnown = this.#store.loadPool(bucket) !== undefined;
+    const key = isKnown || this.#hasRoom() ? bucket : overflowKey(rate);
+    const before = this.#store.loadPool(key);
+    const calls = Math.min(Math.floor(ask.calls), rate.burst);
+    const instant = { now: Date.now(), id: crypto.randomUUID() };
+    const { pool, grant } = lease.grant(before, rate, { ...ask, calls }, instant);
+    this.#store.savePool(key, pool, lease.fullAt(pool, rate), before === undefined);
+    return grant;
+  }
+
   #hasRoom(): boolean {
     return this.#store.size() < MAX_BUCKETS;
   }
@@ -68,16 +99,22 @@ export class RateLimitObject extends DurableObject<Env> implements RateLimitApi 
 }
 
 /** Keys hold what clients sent: storing a digest bounds their size and keeps no personal data. */
-async function digest(policy: string, key: string): Promise<string> {
-  const text = new TextEncoder().encode(JSON.stringify([policy, key]));
+async function digest(policy: string, key: string, { requests, perMs, burst }: limit.Rate): Promise<string> {
+  // The rate comes from the host that asks: one of another rate must not reach this bucket.
+  const text = new TextEncoder().encode(JSON.stringify([policy, key, requests, perMs, burst]));
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", text));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Slots mean nothing without their rate. */
+function overflowKey({ requests, perMs, burst }: limit.Rate): string {
+  return `${OVERFLOW_KEY} ${requests}/${perMs}+${burst}`;
+}
+
 /** A `NaN` would stay in the bucket and admit or refuse for ever. */
-function assertCountable({ requests, perMs, burst, cost }: limit.Rate & { cost: number }): void {
-  const isCountable = [requests, perMs, burst].every((value) => value > 0 && Number.isFinite(value));
-  if (!isCountable || !(cost >= 0) || !Number.isFinite(cost)) {
+function assertCountable({ requests, perMs, burst }: limit.Rate, ...amounts: readonly number[]): void {
+  const isRate = [requests, perMs, burst].every((value) => value > 0 && Number.isFinite(value));
+  if (!isRate || !amounts.every((amount) => amount >= 0 && Number.isFinite(amount))) {
     throw new TypeError("a rate needs positive numbers, a cost one that is not negative");
   }
 }

@@ -24,6 +24,7 @@ const HOST_COUNTERS: readonly (keyof HostCounters)[] = [
   "retries",
   "overflowedCalls",
   "droppedMirrors",
+  "shadowedCalls",
 ];
 
 /** Whether a report can be told from a repetition of itself. */

@@ -133,6 +133,7 @@ export class TelemetryStore {
       retries: valueOf("retries"),
       overflowedCalls: valueOf("overflowedCalls"),
       droppedMirrors: valueOf("droppedMirrors"),
+      shadowedCalls: valueOf("shadowedCalls"),
     };
   }
 

@@ -8,6 +8,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { authorityOf } from "../durable-objects/env.ts";
 import type { Env } from "../durable-objects/env.ts";
 import type { Caller } from "../shared/engine/authorize.ts";
+import type { Grant } from "../shared/engine/limit-lease.ts";
 import { callerOf, parseWorkload } from "../shared/identity/spiffe.ts";
 import { respond } from "../shared/forward/answers.ts";
 import { workloadOf } from "../shared/forward/call.ts";
@@ -20,6 +21,7 @@ import type { Outcome, Problem } from "../shared/wire/problem.ts";
 import type {
   CircuitReport,
   IssuedToken,
+  LeaseRequest,
   MeshApi,
   MeshProps,
   SyncAnswer,
@@ -70,6 +72,10 @@ export class Mesh extends WorkerEntrypoint<Env, MeshProps> implements MeshApi {
 
   async take(request: TakeRequest): Promise<Taken> {
     return this.#known().control.take(request);
+  }
+
+  async lease(request: LeaseRequest): Promise<Grant> {
+    return this.#known().control.lease(request);
   }
 
   /** A token for the binding's own workload, which cannot be chosen by whoever calls this. */

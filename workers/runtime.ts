@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Ports } from "../shared/forward/ports.ts";
+import type { Limiter, Ports } from "../shared/forward/ports.ts";
 
 export type RuntimePorts = Pick<Ports, "now" | "random" | "sleep" | "timer" | "defer" | "log" | "patterns">;
 
@@ -32,11 +32,32 @@ function writeLine(line: Readonly<Record<string, unknown>>): void {
 
 /** The service binding of a name; `null` when the Worker has none. */
 export function bindingOf(env: unknown, name: string): Fetcher | null {
-  if (typeof env !== "object" || env === null || !Object.hasOwn(env, name)) return null;
-  const value: unknown = Reflect.get(env, name);
+  const value = ownValue(env, name);
   return isFetcher(value) ? value : null;
+}
+
+/** The rate-limit binding of a name; `null` when the Worker has none. */
+export function limiterOf(env: unknown, name: string): Limiter | null {
+  const value = ownValue(env, name);
+  return isLimiter(value) ? value : null;
+}
+
+function ownValue(env: unknown, name: string): unknown {
+  if (typeof env !== "object" || env === null || !Object.hasOwn(env, name)) return undefined;
+  return Reflect.get(env, name);
 }
 
 function isFetcher(value: unknown): value is Fetcher {
   return typeof value === "object" && value !== null && "fetch" in value;
+}
+
+/** A stub of another Worker or of an object answers to every name: only what is no stub is what it looks like. */
+function isLimiter(value: unknown): value is Limiter {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !isFetcher(value) &&
+    "limit" in value &&
+    typeof value.limit === "function"
+  );
 }

@@ -164,7 +164,7 @@ export function compileLimits({ metadata, spec }: Resource<RateLimitPolicySpec>)
   const limits = spec.limits.map((limit, index): RateLimit => ({
     // With the index: two limits of one policy with equal keys must not share buckets.
     policy: `${namespace}/${name}[${index}]`,
-    mode: limit.mode === "Strict" ? "strict" : "local",
+    mode: LIMIT_MODES[limit.mode],
     rate: {
       requests: limit.requests,
       perMs: parseDuration(limit.per) ?? 1000,
@@ -172,11 +172,16 @@ export function compileLimits({ metadata, spec }: Resource<RateLimitPolicySpec>)
     },
     key: limit.key.map(compileKeyPart),
     whenUnavailable: limit.whenUnavailable === "Deny" ? "deny" : "allow",
+    ...(limit.binding === undefined ? {} : { binding: limit.binding }),
+    ...(limit.shadow ? { isShadow: true } : {}),
+    ...(spec.headers ? { isTold: true } : {}),
   }));
   return { namespace, name, scope: scopeOfTargets(spec.targetRefs), limits };
 }
 
-function compileKeyPart({ type, name }: RateLimitPolicySpec["limits"][number]["key"][number]): KeyPart {
+const LIMIT_MODES = { Local: "local", Leased: "leased", Strict: "strict" } as const;
+
+function compileKeyPart({ type, name = "" }: RateLimitPolicySpec["limits"][number]["key"][number]): KeyPart {
   switch (type) {
     case "Caller":
       return { kind: "caller" };
@@ -184,8 +189,14 @@ function compileKeyPart({ type, name }: RateLimitPolicySpec["limits"][number]["k
       return { kind: "method" };
     case "Path":
       return { kind: "path" };
+    case "RemoteAddress":
+      return { kind: "remote-address" };
     case "Header":
-      return { kind: "header", name: (name ?? "").toLowerCase() };
+      return { kind: "header", name: name.toLowerCase() };
+    case "Query":
+      return { kind: "query", name };
+    case "Claim":
+      return { kind: "claim", name };
   }
 }
 

@@ -91,7 +91,7 @@ function textOf(
 }
 
 /** The claim of a bearer token as text; `null` when there is no such token or it has no such text, number or boolean. */
-function claimOf(authorization: string | null, name: string): string | null {
+export function claimOf(authorization: string | null, name: string): string | null {
   const payload = /^bearer +[\w-]+\.([\w-]+)\.[\w-]*$/i.exec(authorization ?? "")?.[1];
   if (payload === undefined) return null;
   try {

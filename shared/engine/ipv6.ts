@@ -10,6 +10,12 @@
  * leading zeros, the first longest run of zeros cut. `null`: not an address.
  */
 export function canonicalizeIpv6(text: string): string | null {
+  const groups = parseIpv6(text);
+  return groups === null ? null : formatIpv6(groups);
+}
+
+/** The eight groups of an IPv6 address, without brackets and zone; `null`: not an address. */
+export function parseIpv6(text: string): readonly number[] | null {
   const halves = text.split("::");
   const [head, tail] = halves;
   if (head === undefined || halves.length > 2) return null;
@@ -20,7 +26,7 @@ export function canonicalizeIpv6(text: string): string | null {
   const missing = 8 - before.length - after.length;
   // `::` stands for at least one group.
   if (tail === undefined ? missing !== 0 : missing < 1) return null;
-  return format([...before, ...Array.from({ length: missing }, () => 0), ...after]);
+  return [...before, ...Array.from({ length: missing }, () => 0), ...after];
 }
 
 /** Groups between colons; the last may be an IPv4 address where the address ends. */
@@ -53,7 +59,8 @@ function parseOctet(text: string): number | undefined {
   return value >= 0 && value <= 255 && String(value) === text ? value : undefined;
 }
 
-function format(groups: readonly number[]): string {
+/** Writes eight groups as `canonicalizeIpv6` does. */
+export function formatIpv6(groups: readonly number[]): string {
   const cut = longestZeros(groups);
   const texts = groups.map((group) => group.toString(16));
   if (cut.length < 2) return texts.join(":");

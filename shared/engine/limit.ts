@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { HeaderReader } from "./request.ts";
 import type { Millis } from "./time.ts";
 
 export interface Rate {
@@ -20,17 +19,37 @@ export type KeyPart =
   | { readonly kind: "caller" }
   | { readonly kind: "method" }
   | { readonly kind: "path" }
-  | { readonly kind: "header"; readonly name: string };
+  /** The client's network: an IPv4 address, or the first 64 bits of an IPv6 address. */
+  | { readonly kind: "remote-address" }
+  /** In lower case. */
+  | { readonly kind: "header"; readonly name: string }
+  /** The first of its values. */
+  | { readonly kind: "query"; readonly name: string }
+  /**
+   * A claim of the bearer token (RFC 7519), proved or not: whoever forges a
+   * token chooses the bucket that the call is charged to, and no more.
+   */
+  | { readonly kind: "claim"; readonly name: string };
 
 export interface RateLimit {
   /** `namespace/name` of the policy. */
   readonly policy: string;
-  /** `local`: one bucket per isolate, no call. `strict`: one bucket for the mesh, one object call per request. */
-  readonly mode: "local" | "strict";
+  /**
+   * `local`: one bucket per isolate, no call. `leased`: one bucket for the
+   * mesh, an object call now and then (`limit-lease.ts`). `strict`: one bucket
+   * for the mesh, one object call per request.
+   */
+  readonly mode: "local" | "leased" | "strict";
   readonly rate: Rate;
   readonly key: readonly KeyPart[];
-  /** What a `strict` limit does while its object cannot be reached. */
+  /** What the limit does while whoever counts for it, an object or a binding, cannot be reached. */
   readonly whenUnavailable: "allow" | "deny";
+  /** A rate-limit binding of the host, which must admit the call as well. Absent: none. */
+  readonly binding?: string;
+  /** Decides and counts, but never refuses. Absent: it refuses. */
+  readonly isShadow?: boolean;
+  /** Callers learn what is left of the limit with every answer. Absent: only with a refusal. */
+  readonly isTold?: boolean;
 }
 
 /** The answer to one `take`. */
@@ -83,52 +102,10 @@ export function take(tat: Millis | undefined, rate: Rate, cost: number, now: Mil
   };
 }
 
-/** What a limit's key is made of. */
-export interface KeyInput {
-  /** Who calls; `null` when nobody was proved. */
-  readonly caller: string | null;
-  readonly method: string;
-  readonly path: string;
-  readonly headers: HeaderReader;
-}
-
-/**
- * Names the bucket that a call is charged to. Different limits, and different
- * values of their parts, never share one: each value stands behind its
- * length, an absent one apart from every value. The rate is part of the name,
- * so that two limits of one policy stay apart; a changed rate starts afresh.
- */
-export function keyOf(limit: RateLimit, input: KeyInput): string {
-  const { requests, perMs, burst } = limit.rate;
-  let key = `${measured(limit.policy)} ${requests}/${perMs}+${burst}`;
-  for (const part of limit.key) {
-    key += part.kind === "header" ? ` header ${measured(part.name)}` : ` ${part.kind}`;
-    key += ` ${measured(valueOf(part, input))}`;
-  }
-  return key;
-}
-
 function instantOf(emission: number, rate: Rate): Millis {
   return (emission * rate.perMs) / rate.requests;
 }
 
 function waitMs(emission: number, rate: Rate, now: Millis): Millis {
   return Math.max(0, Math.ceil(instantOf(emission, rate) - now));
-}
-
-function valueOf(part: KeyPart, input: KeyInput): string | null {
-  switch (part.kind) {
-    case "caller":
-      return input.caller;
-    case "method":
-      return input.method;
-    case "path":
-      return input.path;
-    case "header":
-      return input.headers.get(part.name);
-  }
-}
-
-function measured(value: string | null): string {
-  return value === null ? "-" : `${value.length}:${value}`;
 }

@@ -29,6 +29,8 @@ export interface Trail {
   isMetered: boolean;
   /** The policy rule that decided, for the log: never for the caller. */
   decider: string;
+  /** What rate limits tell the caller of an admitted call. */
+  limitFields: readonly (readonly [name: string, value: string])[];
 }
 
 export interface Call {
@@ -62,6 +64,8 @@ export interface Told {
 /** Nothing is known from earlier hosts. */
 export const NOTHING_TOLD: Told = { deadline: null, retry: null };
 
+const NO_FIELDS = [] as const;
+
 /** A trail of a call of which nothing is known yet. */
 export function startTrail(arrivedAt: Millis, requestId: string, method: string): Trail {
   return {
@@ -78,6 +82,7 @@ export function startTrail(arrivedAt: Millis, requestId: string, method: string)
     tries: 0,
     isMetered: true,
     decider: "",
+    limitFields: NO_FIELDS,
   };
 }
 

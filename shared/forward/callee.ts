@@ -24,6 +24,7 @@ export async function admitTo(call: Call, plan: Plan, endpoint: Endpoint): Promi
     port: plan.port,
     method: call.request.method,
     path: plan.path,
+    query: call.view.query,
     headers: call.headers,
   };
   return admit(call.mesh, policy, input, call.trail);

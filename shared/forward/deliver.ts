@@ -50,7 +50,10 @@ export async function deliver(call: Call, plan: Plan): Promise<Answer> {
   if (retry.owns(plan.retry) && mayRetry(method, plan, held))
     call.headers.set(retry.RETRY_HEADER, retry.RETRY_OWNED);
   retryBudget.deposit(plan.service.traffic.spending, call.mesh.ports.now());
-  return dress(call, plan.dressing, tries.fields, await tryUntilDone(call, plan, tries));
+  const answer = await tryUntilDone(call, plan, tries);
+  const { limitFields } = call.trail;
+  if (limitFields.length > 0) tries.fields.push(...limitFields.map(([name, value]) => ({ name, value })));
+  return dress(call, plan.dressing, tries.fields, answer);
 }
 
 /** Whether a try that reached the service could be followed by another: if not, a later host may retry instead. */

@@ -6,22 +6,30 @@
  */
 import { authorize } from "../engine/authorize.ts";
 import type { Authorization, AuthorizationInput } from "../engine/authorize.ts";
+import type { KeyInput } from "../engine/limit-key.ts";
 import type { InboundPolicy } from "../engine/snapshot.ts";
 import type { Trail } from "./call.ts";
 import { takeAll } from "./limits.ts";
+import { sourceIpOf } from "./onward.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
 
+/** A call as the workload will see it. */
+export interface InboundInput extends AuthorizationInput {
+  /** As sent, without the `?`. */
+  readonly query: string;
+}
+
 /**
- * Decides one call by the policies of the workload that is to answer it; the
- * input is the call as the workload will see it. `null` admits. Any failure
+ * Decides one call by the policies of the workload that is to answer it.
+ * `null` admits; what limits tell an admitted caller is noted in the trail. Any failure
  * to decide is a refusal.
  */
 export async function admit(
   mesh: Mesh,
   policy: InboundPolicy,
-  input: AuthorizationInput,
+  input: InboundInput,
   trail: Trail,
 ): Promise<Refusal | null> {
   try {
@@ -29,13 +37,26 @@ export async function admit(
       return refuse("authn.missing", "Send a token of the mesh: Authorization: Bearer <token>.");
     const refusal = authorized(policy.authorization, input, trail);
     if (refusal !== null || policy.limits.length === 0) return refusal;
-    const key = { ...input, caller: input.caller?.principal ?? null };
-    return await takeAll(mesh, policy.limits, key);
+    const decision = await takeAll(mesh, policy.limits, keyInputOf(input));
+    if (decision.kind === "refusal") return decision;
+    if (decision.fields.length > 0) trail.limitFields = decision.fields;
+    return null;
   } catch (error) {
     // Fail closed: a policy that cannot be decided denies.
     mesh.ports.log({ event: "authz.error", request: trail.requestId, error: String(error).slice(0, 256) });
     return refuse("authz.error", "The policy could not be decided.");
   }
+}
+
+function keyInputOf({ caller, method, path, query, headers }: InboundInput): KeyInput {
+  return {
+    caller: caller?.principal ?? null,
+    method,
+    path,
+    query,
+    headers,
+    address: () => sourceIpOf(headers),
+  };
 }
 
 /** Decides by authorization policies alone: what protects a gateway. May throw: callers turn that into a refusal. */

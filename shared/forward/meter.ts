@@ -88,6 +88,7 @@ function noCounts(): Writable<HostCounters> {
     retries: 0,
     overflowedCalls: 0,
     droppedMirrors: 0,
+    shadowedCalls: 0,
   };
 }
 

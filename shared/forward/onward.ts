@@ -6,6 +6,7 @@
 import { childOf, formatTraceparent, parseTraceparent } from "../engine/trace.ts";
 import type { TraceContext } from "../engine/trace.ts";
 import type { Caller } from "../engine/authorize.ts";
+import type { HeaderReader } from "../engine/request.ts";
 import type { Random } from "../engine/time.ts";
 import { spiffeId } from "../identity/spiffe.ts";
 import type { Entry } from "./door.ts";
@@ -50,7 +51,7 @@ function tellOrigin(headers: Headers, fields: Headers, { view, forwarding }: Ent
 }
 
 /** The client's address, as the platform or an earlier host of the mesh told it; `null` when nobody did. */
-export function sourceIpOf(headers: Headers): string | null {
+export function sourceIpOf(headers: HeaderReader): string | null {
   const addresses = headers.get("x-forwarded-for");
   return addresses === null ? null : (addresses.split(",")[0]?.trim() ?? null);
 }

@@ -5,11 +5,20 @@
  * @module
  */
 import type { Endpoint } from "../engine/endpoint.ts";
+import type { Grant } from "../engine/limit-lease.ts";
 import type { CompilePattern } from "../engine/route.ts";
 import type { Millis } from "../engine/time.ts";
 import type { CallReport } from "../wire/call-record.ts";
 import type { Outcome } from "../wire/problem.ts";
-import type { CircuitReport, IssuedToken, SyncAnswer, SyncRequest, TakeRequest, Taken } from "../wire/rpc.ts";
+import type {
+  CircuitReport,
+  IssuedToken,
+  LeaseRequest,
+  SyncAnswer,
+  SyncRequest,
+  TakeRequest,
+  Taken,
+} from "../wire/rpc.ts";
 
 /** The control plane, as a host reaches it: objects for the edge, the `MESH` binding for the library. */
 export interface Control {
@@ -18,6 +27,7 @@ export interface Control {
   reportCircuits(service: string, reports: readonly CircuitReport[]): Promise<void>;
   claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean>;
   take(request: TakeRequest): Promise<Taken>;
+  lease(request: LeaseRequest): Promise<Grant>;
   /** A token that tells `audience` that `workload` calls. */
   token(workload: string, audience: string): Promise<Outcome<IssuedToken>>;
 }
@@ -36,6 +46,11 @@ export interface Way {
   readonly carriesToken: boolean;
 }
 
+/** A rate-limit binding of the platform: counts per location, and roughly. */
+export interface Limiter {
+  limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>;
+}
+
 export interface Ports {
   now(): Millis;
   random(): number;
@@ -49,6 +64,8 @@ export interface Ports {
    * error is a `SendError` when the host knows more.
    */
   send(endpoint: Endpoint, request: Request, destination: Destination): Promise<Response>;
+  /** The host's rate-limit binding of a name; `null` when it has none. */
+  limiter(name: string): Limiter | null;
   /** Keeps the host alive for work after the answer (`waitUntil`). */
   defer(work: Promise<unknown>): void;
   /** One access-log line. */

@@ -31,6 +31,8 @@ export interface Welcome {
   readonly caller: Caller | null;
   /** Says nothing about the caller that was not proved. */
   readonly request: Request;
+  /** What rate limits tell the caller: to be added to the workload's answer. */
+  readonly limitFields: Trail["limitFields"];
 }
 
 /**
@@ -83,7 +85,7 @@ async function check(
   if (identity.kind === "refusal") return identity;
   if (identity.caller !== null) trail.source = workloadOf(identity.caller);
   // The edge has been through all that follows, with the same policies.
-  if (identity.isAdmitted) return { kind: "welcome", caller: identity.caller, request };
+  if (identity.isAdmitted) return { kind: "welcome", caller: identity.caller, request, limitFields: [] };
   return decide({ mesh, request, trail }, workload, identity);
 }
 
@@ -113,14 +115,16 @@ async function decide(
     return refuse("upstream.timeout", "The call's time had run out on its way here.");
   trail.path = entry.view.path;
   trail.hops = entry.hops;
-  const { host, port, method, path, headers } = entry.view;
-  const refusal = await admit(mesh, unit.inbound, { caller, host, port, method, path, headers }, trail);
+  const { host, port, method, path, query, headers } = entry.view;
+  const input = { caller, host, port, method, path, query, headers };
+  const refusal = await admit(mesh, unit.inbound, input, trail);
   if (refusal !== null) return refusal;
   const victim = { mesh, view: entry.view, caller, trail };
   const fault = faults.length === 0 ? null : await suffer(victim, faults, timeouts);
   if (fault !== null) return fault;
   const certificate = caller === null ? null : clientCertificate(caller, unit.workload);
-  return { kind: "welcome", caller, request: withoutClaims(request, entry, certificate) };
+  const { limitFields } = trail;
+  return { kind: "welcome", caller, request: withoutClaims(request, entry, certificate), limitFields };
 }
 
 /** Fields of a host of the mesh that called directly; anything else of ours was made up. */

@@ -7,6 +7,7 @@
 import type { Millis } from "../engine/time.ts";
 import { createTokenCache } from "../identity/token-cache.ts";
 import type { TokenCache } from "../identity/token-cache.ts";
+import type { Leasing } from "./limit-leases.ts";
 import { createMeter } from "./meter.ts";
 import type { Meter } from "./meter.ts";
 import type { HeldToken } from "./peer-token.ts";
@@ -20,6 +21,10 @@ export interface MeshState {
   readonly snapshot: Snapshot;
   /** Local rate limits: bucket name → theoretical arrival time. Bounded by `limits.ts`. */
   readonly buckets: Map<string, Millis>;
+  /** Leased rate limits, by the same names. Bounded by `limit-leases.ts`. */
+  readonly leases: Map<string, Leasing>;
+  /** Rate-limit bindings that policies name and this host does not have: told of once. */
+  readonly missingLimiters: Set<string>;
   /** Verified tokens of callers. */
   readonly verdicts: TokenCache;
   /** Tokens to show to callees. Bounded by `peer-token.ts`. */
@@ -60,6 +65,8 @@ export function createState(reporter: string): MeshState {
     reporter,
     snapshot: createSnapshot(),
     buckets: new Map(),
+    leases: new Map(),
+    missingLimiters: new Set(),
     verdicts: createTokenCache(),
     tokens: new Map(),
     meter: createMeter(),

@@ -58,4 +58,6 @@ export interface HostCounters {
   readonly overflowedCalls: number;
   /** Copies for mirrors that were not sent: too large a body, too many in flight, or no endpoint to take them. */
   readonly droppedMirrors: number;
+  /** Calls that rate limits in shadow mode would have refused, once for each limit. */
+  readonly shadowedCalls: number;
 }

@@ -9,6 +9,7 @@ import type { Address, Health } from "../engine/endpoint.ts";
 import type { HealthCheck, Verdict } from "../engine/health-check.ts";
 import type { Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
 import type { Rate } from "../engine/limit.ts";
+import type { Ask, Grant } from "../engine/limit-lease.ts";
 import type { CallReport, CallSeries, HostCounters } from "./call-record.ts";
 import type { Outcome } from "./problem.ts";
 import type { Resource, ResourceRef } from "./resource.ts";
@@ -251,10 +252,21 @@ export interface Taken {
   readonly isAdmitted: boolean;
   readonly remaining: number;
   readonly retryAfterMs: number;
+  /** Until the whole burst is there again; absent from an object that still runs the release before. */
+  readonly resetMs?: number;
+}
+
+export interface LeaseRequest {
+  readonly policy: string;
+  readonly key: string;
+  readonly rate: Rate;
+  readonly ask: Ask;
 }
 
 export interface RateLimitApi {
   take(request: TakeRequest): Promise<Taken>;
+  /** Grants calls ahead, fewer than asked for where they are used up, and takes back what was granted before. */
+  lease(request: LeaseRequest): Promise<Grant>;
 }
 
 // Authority -----------------------------------------------------------------
@@ -335,6 +347,7 @@ export interface MeshApi {
   reportCircuits(service: string, reports: readonly CircuitReport[]): Promise<void>;
   claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean>;
   take(request: TakeRequest): Promise<Taken>;
+  lease(request: LeaseRequest): Promise<Grant>;
   /** A token for the caller of the binding; its identity comes from the binding's props alone. */
   token(audience: string): Promise<Outcome<IssuedToken>>;
 }

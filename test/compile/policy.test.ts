@@ -267,7 +267,10 @@ spec:
   limits:
     - { requests: 10 }
     - { mode: Strict, requests: 5, per: 1m, burst: 2, whenUnavailable: Deny,
-        key: [{ type: Caller }, { type: Method }, { type: Path }, { type: Header, name: X-Tenant }] }`);
+        key: [{ type: Caller }, { type: Method }, { type: Path }, { type: Header, name: X-Tenant }] }
+    - { mode: Leased, requests: 100, binding: LIMITER, shadow: true,
+        key: [{ type: RemoteAddress }, { type: Query, name: Tenant }, { type: Claim, name: sub }] }
+  headers: true`);
   const limits = [
     {
       policy: "shop/p[0]",
@@ -275,6 +278,7 @@ spec:
       rate: { requests: 10, perMs: 1000, burst: 10 },
       key: [],
       whenUnavailable: "allow",
+      isTold: true,
     },
     {
       policy: "shop/p[1]",
@@ -282,6 +286,17 @@ spec:
       rate: { requests: 5, perMs: 60_000, burst: 2 },
       key: [{ kind: "caller" }, { kind: "method" }, { kind: "path" }, { kind: "header", name: "x-tenant" }],
       whenUnavailable: "deny",
+      isTold: true,
+    },
+    {
+      policy: "shop/p[2]",
+      mode: "leased",
+      rate: { requests: 100, perMs: 1000, burst: 100 },
+      key: [{ kind: "remote-address" }, { kind: "query", name: "Tenant" }, { kind: "claim", name: "sub" }],
+      whenUnavailable: "allow",
+      binding: "LIMITER",
+      isShadow: true,
+      isTold: true,
     },
   ];
   expect(inboundOf(compileUnit(world, "service:shop/web")).map((inbound) => inbound?.limits)).toEqual([

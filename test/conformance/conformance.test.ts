@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { endpoint, gateway, gatewayRoutes, limits, permissive } from "./documents.ts";
+import { endpoint, gateway, gatewayRoutes, permissive } from "./documents.ts";
 import { policy, routes, served, service, traffic } from "./documents.ts";
 import { throughEdge, throughLibrary } from "./hosts.ts";
 import type { CallService } from "./hosts.ts";
@@ -335,24 +335,6 @@ function describeHost(name: string, start: () => CallService): void {
 
       expect(codeOf(await call(named("closed"), "/"))).toEqual({ status: 403, code: "authz.default_deny" });
       expect(upstream.seen).toEqual([]);
-    });
-
-    test.each(["Local", "Strict"])("limits how often a caller may call (%s)", async (mode) => {
-      const upstream = await startUpstream(always(200));
-      const limited = named(`limited-${mode.toLowerCase()}`);
-      await mesh.apply(
-        ...served(limited, upstream.url),
-        limits(limited, { mode, requests: 2, per: "1m", burst: 2, key: [{ type: "Caller" }] }),
-      );
-
-      const replies = await times(3, () => call(limited, "/"));
-
-      expect(replies.map(({ status }) => status)).toEqual([200, 200, 429]);
-      expect(replies[2]?.headers).toMatchObject({
-        "retry-after": expect.stringMatching(/^[1-9][0-9]*$/),
-        "ratelimit-policy": expect.stringContaining(";q=2;w=60"),
-        ratelimit: expect.stringContaining(";r=0;t="),
-      });
     });
 
     test("sees a new policy within three seconds", async () => {

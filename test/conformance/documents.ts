@@ -60,6 +60,12 @@ export function traffic(name: string, spec: object): Document {
   return document("selvedge.dev/v1 TrafficPolicy", name, { targetRefs, ...spec });
 }
 
+/** Limits of which admitted callers are told, too. */
+export function toldLimits(name: string, ...limits: readonly object[]): Document {
+  const targetRefs = [{ group: "", kind: "Service", name }];
+  return document("selvedge.dev/v1 RateLimitPolicy", name, { targetRefs, limits, headers: true });
+}
+
 export function limits(name: string, ...limits: readonly object[]): Document {
   const targetRefs = [{ group: "", kind: "Service", name }];
   return document("selvedge.dev/v1 RateLimitPolicy", name, { targetRefs, limits });

@@ -20,6 +20,7 @@ export const NO_COUNTS: HostCounters = {
   retries: 0,
   overflowedCalls: 0,
   droppedMirrors: 0,
+  shadowedCalls: 0,
 };
 
 /** Calls of one series that all took as long as the bound of one bucket. */

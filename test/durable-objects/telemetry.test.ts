@@ -114,6 +114,7 @@ describe("totals", () => {
       report(4, [...tail, series({ route: "0/0", statusClass: "2xx" }, 1)], {
         overflowedCalls: 1,
         droppedMirrors: 0,
+        shadowedCalls: 0,
       }),
     );
     await send(report(5, [series({ route: "new", statusClass: "5xx" }, 1), series({ route: "last" }, 1)]));

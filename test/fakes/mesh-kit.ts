@@ -2,12 +2,18 @@
 import { setImmediate } from "node:timers/promises";
 import type { Endpoint } from "../../shared/engine/endpoint.ts";
 import type { Unit, UnitKey } from "../../shared/engine/snapshot.ts";
-import type { Control, Destination, Ports, Way } from "../../shared/forward/ports.ts";
+import type { Control, Destination, Limiter, Ports, Way } from "../../shared/forward/ports.ts";
 import { createState } from "../../shared/forward/state.ts";
 import type { Mesh } from "../../shared/forward/state.ts";
 import type { CallReport } from "../../shared/wire/call-record.ts";
 import { succeed } from "../../shared/wire/problem.ts";
-import type { CircuitReport, SyncAnswer, SyncRequest, TakeRequest } from "../../shared/wire/rpc.ts";
+import type {
+  CircuitReport,
+  LeaseRequest,
+  SyncAnswer,
+  SyncRequest,
+  TakeRequest,
+} from "../../shared/wire/rpc.ts";
 import { compilePattern } from "../../shared/wire/pattern.ts";
 import { seeded } from "../engine/random.ts";
 
@@ -22,6 +28,7 @@ export interface Calls {
   readonly circuits: CircuitReport[];
   readonly probes: string[];
   readonly takes: TakeRequest[];
+  readonly leases: LeaseRequest[];
   readonly tokens: string[];
 }
 
@@ -46,6 +53,8 @@ export interface MeshKitOptions {
   readonly way?: Way;
   readonly enforcesInbound?: boolean;
   readonly outlivesCalls?: boolean;
+  /** Rate-limit bindings of the host, by name. */
+  readonly limiters?: Readonly<Record<string, Limiter>>;
 }
 
 interface Timer {
@@ -113,7 +122,15 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
   const clock = createClock();
   const registry = createRegistry();
   registry.put(options.units ?? {});
-  const calls: Calls = { syncs: [], reports: [], circuits: [], probes: [], takes: [], tokens: [] };
+  const calls: Calls = {
+    syncs: [],
+    reports: [],
+    circuits: [],
+    probes: [],
+    takes: [],
+    leases: [],
+    tokens: [],
+  };
   const control = controlOf(calls, registry, clock.now);
   const lines: Record<string, unknown>[] = [];
   const ports: Ports = {
@@ -126,6 +143,7 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     defer: (work) => void work,
     log: (line) => lines.push(line),
     patterns: () => Promise.resolve(compilePattern),
+    limiter: (name) => options.limiters?.[name] ?? null,
     control,
   };
   const { enforcesInbound = true, outlivesCalls = true } = options;
@@ -180,6 +198,11 @@ function controlOf(
     take: async (request) => {
       calls.takes.push(request);
       return { isAdmitted: true, remaining: 1, retryAfterMs: 0 };
+    },
+    lease: async (request) => {
+      calls.leases.push(request);
+      const from = Math.floor((now() * request.rate.requests) / request.rate.perMs) + 1;
+      return { id: "lease", slots: [[from, from + request.ask.calls]], at: now() };
     },
     token: async (workload, audience) => {
       calls.tokens.push(`${workload} ${audience}`);

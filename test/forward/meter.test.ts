@@ -33,6 +33,7 @@ test("gathers calls of one series and reports them together", async () => {
         retries: 0,
         overflowedCalls: 0,
         droppedMirrors: 0,
+        shadowedCalls: 0,
       },
     },
   ]);

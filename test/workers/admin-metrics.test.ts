@@ -22,7 +22,7 @@ const HOST = {
   retries: 5,
   overflowedCalls: 6,
   droppedMirrors: 7,
-  shadowedCalls: 0,
+  shadowedCalls: 8,
 };
 
 function series(labels: Partial<CallLabels>, bucket: number, count: number): CallSeries {
@@ -94,6 +94,9 @@ test("every family, with calls of two methods in one histogram", () => {
     "# HELP selvedge_dropped_mirrors_total Copies for mirrors that were not sent.",
     "# TYPE selvedge_dropped_mirrors_total counter",
     "selvedge_dropped_mirrors_total 7",
+    "# HELP selvedge_shadowed_calls_total Calls that limits in shadow mode would have refused.",
+    "# TYPE selvedge_shadowed_calls_total counter",
+    "selvedge_shadowed_calls_total 8",
     "# HELP selvedge_revision The revision in force.",
     "# TYPE selvedge_revision gauge",
     "selvedge_revision 3",

@@ -26,6 +26,7 @@ test("topology and metrics show the calls that hosts report", async () => {
       retries: 2,
       overflowedCalls: 0,
       droppedMirrors: 0,
+      shadowedCalls: 0,
     },
   });
 

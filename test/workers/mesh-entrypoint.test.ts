@@ -37,6 +37,7 @@ function report(reporter: string, source: string): CallReport {
       retries: 0,
       overflowedCalls: 0,
       droppedMirrors: 0,
+      shadowedCalls: 0,
     },
   };
 }

@@ -29,6 +29,7 @@ const HOST_COUNTERS: readonly (readonly [key: keyof HostCounters, name: string, 
   ["retries", "selvedge_retries_total", "Tries beyond the first one of a call."],
   ["overflowedCalls", "selvedge_overflowed_calls_total", "Calls counted as `other`, at the cap of series."],
   ["droppedMirrors", "selvedge_dropped_mirrors_total", "Copies for mirrors that were not sent."],
+  ["shadowedCalls", "selvedge_shadowed_calls_total", "Calls that limits in shadow mode would have refused."],
 ];
 
 function registryGauges(status: MeshStatus): readonly string[] {

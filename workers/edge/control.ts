@@ -16,6 +16,7 @@ export function controlOf(env: Env): Control {
     claimProbe: (service, endpoint, reporter) =>
       circuitOf(env, service).claimProbe(service, endpoint, reporter),
     take: (request) => rateLimitOf(env, request.policy, request.key).take(request),
+    lease: (request) => rateLimitOf(env, request.policy, request.key).lease(request),
     // The edge runs the inbound half before it sends: the token says so, and the callee need not decide again.
     token: (workload, audience) => authorityOf(env).issue({ workload, audience, isAdmitted: true }),
   };

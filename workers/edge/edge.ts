@@ -16,7 +16,7 @@ import type { Ports } from "../../shared/forward/ports.ts";
 import { createState } from "../../shared/forward/state.ts";
 import type { Mesh, MeshState, Settings } from "../../shared/forward/state.ts";
 import { lookAgain, prepare } from "../../shared/forward/sync.ts";
-import { runtimePorts } from "../runtime.ts";
+import { limiterOf, runtimePorts } from "../runtime.ts";
 import { controlOf } from "./control.ts";
 import { PIN_HEADER, parsePin } from "../pin.ts";
 import { send, wayTo } from "./send.ts";
@@ -77,7 +77,7 @@ export function carryFromWorker(
 }
 
 /** What stays the same from call to call, as long as the platform hands out the same bindings. */
-interface Fixed extends Pick<Ports, "wayTo" | "send" | "control"> {
+interface Fixed extends Pick<Ports, "wayTo" | "send" | "control" | "limiter"> {
   readonly env: Env;
   readonly settings: Settings;
 }
@@ -88,13 +88,14 @@ let fixed: Fixed | null = null;
 function meshOf(env: Env, ctx: ExecutionContext): Mesh {
   state ??= createState(crypto.randomUUID());
   if (fixed?.env !== env) fixed = fix(env);
-  const { wayTo, send, control, settings } = fixed;
-  return { state, ports: { ...runtimePorts(ctx), wayTo, send, control }, settings };
+  const { wayTo, send, control, limiter, settings } = fixed;
+  return { state, ports: { ...runtimePorts(ctx), wayTo, send, control, limiter }, settings };
 }
 
 function fix(env: Env): Fixed {
   const sendBy: Ports["send"] = (endpoint, request) => send(env, endpoint, request);
-  return { env, wayTo, send: sendBy, control: controlOf(env), settings: settingsOf(env) };
+  const limiter: Ports["limiter"] = (name) => limiterOf(env, name);
+  return { env, wayTo, send: sendBy, control: controlOf(env), limiter, settings: settingsOf(env) };
 }
 
 function settingsOf(env: Env): Settings {

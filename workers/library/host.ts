@@ -14,7 +14,7 @@ import { createState } from "../../shared/forward/state.ts";
 import type { Mesh, MeshState } from "../../shared/forward/state.ts";
 import type { MeshApi } from "../../shared/wire/rpc.ts";
 import { PIN_HEADER, formatPin } from "../pin.ts";
-import { bindingOf, runtimePorts } from "../runtime.ts";
+import { bindingOf, limiterOf, runtimePorts } from "../runtime.ts";
 import type { MeshOptions } from "./context.ts";
 
 /** A share of calls as Istio samples traces: 1 %. */
@@ -47,6 +47,7 @@ export function meshOf(host: Host, env: unknown, ctx: ExecutionContext): Mesh | 
   const ports: Ports = {
     ...runtimePorts(ctx),
     control: controlOf(edge as Fetcher & MeshApi),
+    limiter: (name) => limiterOf(env, name),
     wayTo: (endpoint) => (directBinding(mesh, host, env, endpoint) === null ? BY_EDGE : DIRECT),
     send: (endpoint, request, destination) => {
       const direct = directBinding(mesh, host, env, endpoint);
@@ -77,6 +78,7 @@ function controlOf(edge: Fetcher & MeshApi): Control {
     reportCircuits: (service, reports) => edge.reportCircuits(service, reports),
     claimProbe: (service, endpoint, reporter) => edge.claimProbe(service, endpoint, reporter),
     take: (request) => edge.take(request),
+    lease: (request) => edge.lease(request),
     token: (_workload, audience) => edge.token(audience),
   };
 }

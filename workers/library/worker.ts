@@ -18,6 +18,7 @@
 import { respond } from "../../shared/forward/answers.ts";
 import { requestIdOf } from "../../shared/forward/onward.ts";
 import { receive } from "../../shared/forward/receive.ts";
+import type { Welcome } from "../../shared/forward/receive.ts";
 import { refuse } from "../../shared/forward/refusal.ts";
 import type { MeshAccess, MeshHandler, MeshOptions, MeshContext } from "./context.ts";
 import { createHost, meshOf } from "./host.ts";
@@ -73,7 +74,20 @@ async function answer<Env, Message>(
   const welcome = await receive(mesh, request, host.options.workload);
   if (welcome instanceof Response || handler.fetch === undefined) return welcome as Response;
   const fetch = outboundFetch(mesh, host, welcome.request);
-  return handler.fetch(welcome.request, env, withMesh(ctx, { caller: welcome.caller, fetch }));
+  const response = await handler.fetch(
+    welcome.request,
+    env,
+    withMesh(ctx, { caller: welcome.caller, fetch }),
+  );
+  return withFields(response, welcome.limitFields);
+}
+
+/** The handler's own response, unless rate limits have something to tell. */
+function withFields(response: Response, fields: Welcome["limitFields"]): Response {
+  if (fields.length === 0 || response.status === 101) return response;
+  const changed = new Response(response.body, response);
+  for (const [name, value] of fields) changed.headers.append(name, value);
+  return changed;
 }
 
 /** The context of a handler that nobody called through the mesh. */

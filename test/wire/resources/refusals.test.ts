@@ -335,7 +335,24 @@ describe("RateLimitPolicy", () => {
       limited("requests: 1, key: [{type: Caller, name: a}]"),
       ["spec.limits[0].key[0].name: goes with type: Header"],
     ],
-    [limited("requests: 1, mode: Global"), ["spec.limits[0].mode: must be Local or Strict"]],
+    [
+      limited("requests: 1, key: [{type: Header, name: 'a b'}]"),
+      ["spec.limits[0].key[0].name: a header name"],
+    ],
+    [limited("requests: 1, key: [{type: Claim}]"), ["spec.limits[0].key[0].name: goes with type: Header"]],
+    [
+      limited("requests: 1, binding: a-b"),
+      ["spec.limits[0].binding: write the name of a rate-limit binding"],
+    ],
+    [
+      limited("requests: 100, burst: 40, mode: Leased"),
+      ["spec.limits[0].burst: mode: Leased needs a burst of at least what passes in 500ms"],
+    ],
+    [
+      limited("requests: 1000001, burst: 1000000, mode: Leased"),
+      ["spec.limits[0].requests: mode: Leased counts up to 1,000,000"],
+    ],
+    [limited("requests: 1, mode: Global"), ["spec.limits[0].mode: must be Local or Leased or Strict"]],
   ])("%s", (spec, refusals) => {
     expect(refusalsOf("selvedge.dev/v1", "RateLimitPolicy", spec)).toEqual(holding(refusals));
   });
