@@ -60,6 +60,9 @@ export async function takeAll(
   input: KeyInput,
 ): Promise<LimitsDecision> {
   const claims = limits.map((each): Claim => claimOf(each, input));
+  // What the isolate decides alone needs one look.
+  if (claims.every(isLocal) && limits.every(({ binding }) => binding === undefined))
+    return settle(mesh, claims);
   const soon = refusalOf(claims.filter(isLocal).map((claim) => [claim, localCharge(mesh, claim).verdict]));
   return (
     soon ?? (await askBindings(mesh, claims)) ?? (await askObjects(mesh, claims)) ?? settle(mesh, claims)
