@@ -233,11 +233,11 @@ test.each<
   });
 });
 
-test.each<[string, asked: number, came: number, least: number, most: number]>([
-  ["behind", -1000, -990, 1040, 1050],
-  ["ahead", 1000, 1020, -970, -950],
-  ["stepping back meanwhile: the trip took no time", 1000, 900, -850, -850],
-])("hold: a clock that is %s", (_name, askedAfter, cameAfter, leastLeadMs, mostLeadMs) => {
+test.each<[string, trip: Range, leads: Range]>([
+  ["behind", [-1000, -990], [1040, 1050]],
+  ["ahead", [1000, 1020], [-970, -950]],
+  ["stepping back meanwhile: the trip took no time", [1000, 900], [-850, -850]],
+])("hold: a clock that is %s", (_name, [askedAfter, cameAfter], [leastLeadMs, mostLeadMs]) => {
   const granted: Grant = { id: "a", slots: slots([0, 2]), at: T + 50 };
   const expected = { id: "a", slots: slots([0, 2]), leastLeadMs, mostLeadMs };
   expect(lease.hold(granted, T + askedAfter, T + cameAfter)).toEqual(expected);
