@@ -40,7 +40,7 @@ export interface Listener {
   readonly hostname: string;
   /** Host names with a virtual host of their own, in the same forms. */
   readonly domains: readonly string[];
-  /** How paths of its requests are brought into one form. Absent: `strict`. */
+  /** How paths of its requests are brought into one form. Absent: `strict`, as for calls by a service's mesh name. */
   readonly pathLevel?: PathLevel;
 }
 
@@ -50,8 +50,6 @@ export interface DirectoryUnit {
   readonly trustDomain: string;
   readonly keys: readonly VerificationKey[];
   readonly listeners: readonly Listener[];
-  /** The same for calls to services by their mesh names. Absent: `strict`. */
-  readonly pathLevel?: PathLevel;
 }
 
 /** The routes of one listener for one host name. */

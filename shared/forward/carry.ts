@@ -144,9 +144,7 @@ async function enterCold(journey: Journey, source: door.Source): Promise<door.En
 }
 
 function levelOf(directory: LinkedDirectory, goal: Goal, view: RequestView): PathLevel {
-  return goal.kind === "gateway"
-    ? levelAt(directory, view, goal.address ?? null)
-    : (directory.unit.pathLevel ?? "strict");
+  return goal.kind === "gateway" ? levelAt(directory, view, goal.address ?? null) : "strict";
 }
 
 async function whoCalls(

@@ -50,7 +50,7 @@ export function linkDirectory(unit: DirectoryUnit): LinkedDirectory {
     if (others === undefined) byHostname.set(listener.hostname, [linked]);
     else others.push(linked);
   }
-  const isStrict = [unit, ...unit.listeners].every(({ pathLevel = "strict" }) => pathLevel === "strict");
+  const isStrict = unit.listeners.every(({ pathLevel = "strict" }) => pathLevel === "strict");
   return { kind: "directory", unit, byHostname, isStrict, known: new Map() };
 }
 

@@ -59,9 +59,7 @@ export async function explain(question: ExplainRequest, knowledge: Knowledge): P
   const headers = new Headers(question.headers.map(({ name, value }): [string, string] => [name, value]));
   const request = { method: question.method, url: withPath(question.url), headers };
   const entry = door.read(request, "worker", (view) =>
-    service === null
-      ? levelAt(directory, view, addressOf(question.gateway, view))
-      : (unit.pathLevel ?? "strict"),
+    service === null ? levelAt(directory, view, addressOf(question.gateway, view)) : "strict",
   );
   const head = {
     version: knowledge.version(),

@@ -107,8 +107,7 @@ async function decide(
   { caller }: Identity,
 ): Promise<Welcome | Refusal> {
   const { mesh, request, trail } = visit;
-  // The callers' hosts have read it at this level.
-  const entry = door.read(request, "worker", () => directoryOf(mesh)?.pathLevel ?? "strict");
+  const entry = door.read(request, "worker");
   if (entry.kind === "refusal") return entry;
   const timeouts = withDeadline({}, request.headers.get(DEADLINE_HEADER));
   if (timeouts.requestMs === 0)
