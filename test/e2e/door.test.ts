@@ -136,7 +136,7 @@ const HOSTS: Readonly<Record<string, string>> = {
   "::1": "400 host.invalid",
   "[::1%25lo]": "400 host.invalid",
   "0x7f.1": "400 host.invalid",
-  door_localhost: "400 host.invalid",
+  door_localhost: "421 host.unknown",
   [`${"a".repeat(260)}.test`]: "400 host.invalid",
 };
 
