@@ -1,6 +1,6 @@
 /** Gateway API's own conformance cases, by a runner that is no part of this repository. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ const isThere = existsSync(RUNNER);
 const absence = isThere ? "" : ` (skipped: ${RUNNER} is not there)`;
 
 test.skipIf(!isThere)(`passes every case that can be run${absence}`, { timeout: LIMIT_MS }, async () => {
-  const runner = spawn(process.execPath, [RUNNER, "--adapter", ADAPTER, "--strict"], {
+  const runner = spawn(process.execPath, [realpathSync(RUNNER), "--adapter", ADAPTER, "--strict"], {
     stdio: ["ignore", "pipe", "inherit"],
     timeout: LIMIT_MS - 10_000,
   });
