@@ -131,11 +131,6 @@ export function retain(load: Load, endpoints: readonly Endpoint[]): void {
   for (const id of load.rtts.keys()) if (!ids.has(id)) load.rtts.delete(id);
 }
 
-/** What a request is hashed by: the first of the keys that it has; none without consistent hashing. */
-export function keysOf(policy: LoadBalancing): readonly HashKey[] {
-  return policy.kind === "ring" || policy.kind === "maglev" ? policy.key : [];
-}
-
 /** Picks the endpoint that gets the next call, in proportion to weights; null when there is none to pick from. */
 export function pick(
   endpoints: readonly Endpoint[],

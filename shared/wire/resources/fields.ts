@@ -146,3 +146,19 @@ export function unique<Item>(keyOf: (item: Item) => string | undefined, path: re
 
 /** A Service's name. */
 export const serviceName = label;
+
+/** What a try may be retried on, in Envoy's words. `rate-limited` is 429; the last five are gRPC statuses, told by a response's headers. */
+export const RETRY_CONDITIONS = [
+  "connect-failure",
+  "reset",
+  "timeout",
+  "gateway-error",
+  "5xx",
+  "retriable-4xx",
+  "rate-limited",
+  "cancelled",
+  "deadline-exceeded",
+  "internal",
+  "resource-exhausted",
+  "unavailable",
+] as const;

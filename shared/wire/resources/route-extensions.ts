@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { label } from "../resource.ts";
-import { duration } from "./fields.ts";
+import { duration, RETRY_CONDITIONS } from "./fields.ts";
 
 /**
  * `Listed`: rules are tried in their order, of the older route first, and
@@ -131,24 +131,7 @@ export const respond = z.strictObject({
 /** The extra fields of a rule's retries. */
 export const retryExtras = {
   /** In Envoy's words; without it what Gateway API says: broken connections and time-outs. */
-  on: z
-    .array(
-      z.enum([
-        "connect-failure",
-        "reset",
-        "timeout",
-        "gateway-error",
-        "5xx",
-        "retriable-4xx",
-        "rate-limited",
-        "cancelled",
-        "deadline-exceeded",
-        "internal",
-        "resource-exhausted",
-        "unavailable",
-      ]),
-    )
-    .optional(),
+  on: z.array(z.enum(RETRY_CONDITIONS)).optional(),
   /** Retries methods that are not idempotent, too. */
   anyMethod: z.boolean().optional(),
 };

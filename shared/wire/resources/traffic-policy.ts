@@ -8,7 +8,15 @@
 import { z } from "zod";
 import { parseDuration } from "../duration.ts";
 import { label } from "../resource.ts";
-import { duration, headerName, labels, positiveDuration, targetRefs, unique } from "./fields.ts";
+import {
+  duration,
+  headerName,
+  labels,
+  positiveDuration,
+  RETRY_CONDITIONS,
+  targetRefs,
+  unique,
+} from "./fields.ts";
 import { healthCheck } from "./health-check.ts";
 import { checkName, keyName, loadBalancer } from "./load-balancer.ts";
 import { sessionPersistence } from "./session-persistence.ts";
@@ -25,26 +33,7 @@ const budgetWindow = positiveDuration.refine(
 const retry = z.strictObject({
   /** Retries, not tries; 0 turns them off. 2 by default, as many as Istio's. */
   attempts: z.int().min(0).max(10).optional(),
-  /** In Envoy's words. `rate-limited` is 429; the last five are gRPC statuses, told by a response's headers. */
-  retryOn: z
-    .array(
-      z.enum([
-        "connect-failure",
-        "reset",
-        "timeout",
-        "gateway-error",
-        "5xx",
-        "retriable-4xx",
-        "rate-limited",
-        "retriable-headers",
-        "cancelled",
-        "deadline-exceeded",
-        "internal",
-        "resource-exhausted",
-        "unavailable",
-      ]),
-    )
-    .optional(),
+  retryOn: z.array(z.enum([...RETRY_CONDITIONS, "retriable-headers"])).optional(),
   statusCodes: z.array(z.int().min(400).max(599)).max(64).optional(),
   /** Headers of which one in a response makes it retriable, with `retriable-headers` in `retryOn`. */
   retriableHeaders: z
