@@ -268,12 +268,13 @@ function compileHedge({ after, quantile, max }: NonNullable<TrafficSettings["hed
 
 /** Gateway API's session persistence, of a policy or a route's rule. */
 export function compileSession(spec: SessionPersistenceSpec): SessionPersistence {
-  const { type, sessionName, absoluteTimeout, cookieConfig } = spec;
+  const { type, sessionName, absoluteTimeout, idleTimeout, cookieConfig } = spec;
   const isHeader = type === "Header";
   return {
     kind: isHeader ? "header" : "cookie",
     name: isHeader ? sessionName.toLowerCase() : sessionName,
     ...(absoluteTimeout === undefined ? {} : { absoluteTimeoutMs: parseDuration(absoluteTimeout) ?? 0 }),
+    ...(idleTimeout === undefined ? {} : { idleTimeoutMs: parseDuration(idleTimeout) ?? 0 }),
     lifetime: cookieConfig?.lifetimeType === "Permanent" ? "permanent" : "session",
     path: cookieConfig?.path ?? "/",
   };

@@ -18,6 +18,8 @@ export interface SessionPersistence {
   readonly name: string;
   /** From a session's begin, however busy it is, after which an endpoint is picked anew. Absent: no end. */
   readonly absoluteTimeoutMs?: Millis;
+  /** Without a call, after which an endpoint is picked anew: a whole number of seconds counts. Absent: no end. */
+  readonly idleTimeoutMs?: Millis;
   /** A `session` cookie goes with the browser's session; a `permanent` one lasts for `absoluteTimeoutMs`. */
   readonly lifetime: "session" | "permanent";
   /** Of the cookie. */
@@ -44,24 +46,61 @@ export function read(
   { service, endpoints }: Place,
   now: Millis,
 ): Endpoint | null {
-  const value = valueOf(policy, headers);
-  const [, token, begin = ""] = /^([0-9a-f]{16})\.([0-9a-z]{1,9})$/.exec(value ?? "") ?? [];
-  if (token === undefined) return null;
-  const ageMs = now - parseInt(begin, 36) * 1_000;
-  if (policy.absoluteTimeoutMs !== undefined && ageMs >= policy.absoluteTimeoutMs) return null;
-  return endpoints.find(({ id }) => tokenOf(service, id) === token) ?? null;
+  const session = parse(valueOf(policy, headers));
+  if (session === null) return null;
+  const { absoluteTimeoutMs = Infinity, idleTimeoutMs = Infinity } = policy;
+  if (now - session.beganAt >= absoluteTimeoutMs || now - session.usedAt >= idleTimeoutMs) return null;
+  return endpoints.find(({ id }) => tokenOf(service, id) === session.token) ?? null;
 }
 
 /**
  * Makes the field of the response that begins a session at an endpoint. Only
- * for calls of which `read` found another endpoint or none: a session that is
- * sent again with every response would never reach its absolute time-out.
+ * for calls of which `read` found another endpoint or none: a session that
+ * began anew with every response would never reach its absolute time-out.
  */
 export function issue(policy: SessionPersistence, service: string, endpoint: string, now: Millis): Field {
-  const value = `${tokenOf(service, endpoint)}.${Math.floor(now / 1_000).toString(36)}`;
+  return fieldOf(policy, { token: tokenOf(service, endpoint), beganAt: now, usedAt: now }, now);
+}
+
+/**
+ * Makes the field that tells a session of its latest call, so that it is not
+ * idle from now on; `null` where no field is needed: without an idle
+ * time-out, and within the second of the last one.
+ */
+export function renew(policy: SessionPersistence, headers: HeaderReader, now: Millis): Field | null {
+  if (policy.idleTimeoutMs === undefined) return null;
+  const session = parse(valueOf(policy, headers));
+  if (session === null || seconds(session.usedAt) === seconds(now)) return null;
+  return fieldOf(policy, { ...session, usedAt: now }, now);
+}
+
+/** What a client carries. */
+interface Session {
+  /** Stands for a service's endpoint. */
+  readonly token: string;
+  readonly beganAt: Millis;
+  readonly usedAt: Millis;
+}
+
+function parse(value: string | null): Session | null {
+  const [, token, begin = "", use = begin] =
+    /^([0-9a-f]{16})\.([0-9a-z]{1,9})(?:\.([0-9a-z]{1,9}))?$/.exec(value ?? "") ?? [];
+  if (token === undefined) return null;
+  return { token, beganAt: parseInt(begin, 36) * 1_000, usedAt: parseInt(use, 36) * 1_000 };
+}
+
+function fieldOf(policy: SessionPersistence, session: Session, now: Millis): Field {
+  const [began, used] = [seconds(session.beganAt), seconds(session.usedAt)];
+  const value = `${session.token}.${began}${used === began ? "" : `.${used}`}`;
   if (policy.kind === "header") return { name: policy.name, value };
-  const maxAgeMs = policy.lifetime === "permanent" ? (policy.absoluteTimeoutMs ?? null) : null;
+  const isPermanent = policy.lifetime === "permanent" && policy.absoluteTimeoutMs !== undefined;
+  const maxAgeMs = isPermanent ? session.beganAt + (policy.absoluteTimeoutMs ?? 0) - now : null;
   return setCookie({ name: policy.name, value, path: policy.path, maxAgeMs });
+}
+
+/** Whole seconds since the epoch, in few characters. */
+function seconds(at: Millis): string {
+  return Math.floor(at / 1_000).toString(36);
 }
 
 function valueOf({ kind, name }: SessionPersistence, headers: HeaderReader): string | null {

@@ -54,10 +54,15 @@ export async function choose(call: Call, plan: Plan, choices: Choices): Promise<
   return circuit.rejects ? null : last;
 }
 
-/** Notes who answered: a session begins there unless it did before. */
+/** Notes who answered: a session begins there, or goes on. */
 export function keep(call: Call, plan: Plan, choices: Choices, endpoint: string): void {
-  if (plan.session === null || choices.session === endpoint) return;
-  choices.fields.push(affinity.issue(plan.session, plan.service.id, endpoint, call.mesh.ports.now()));
+  if (plan.session === null) return;
+  const now = call.mesh.ports.now();
+  const field =
+    choices.session === endpoint
+      ? affinity.renew(plan.session, call.view.headers, now)
+      : affinity.issue(plan.session, plan.service.id, endpoint, now);
+  if (field !== null) choices.fields.push(field);
 }
 
 function pick(call: Call, plan: Plan, candidates: readonly Endpoint[], choices: Choices): Endpoint | null {

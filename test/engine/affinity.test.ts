@@ -48,6 +48,43 @@ test.each([T + HOUR - 1000, T - HOUR])(
   },
 );
 
+const IDLE = { ...COOKIE, idleTimeoutMs: 60_000 };
+
+/** The headers of a client whose session was last renewed at each of these times, in turn. */
+function renewed(policy: affinity.SessionPersistence, ...times: readonly number[]): Headers {
+  let headers = returning(policy, "a");
+  for (const now of times) {
+    const field = affinity.renew(policy, headers, now);
+    if (field !== null) headers = new Headers({ cookie: field.value.split(";")[0] ?? "" });
+  }
+  return headers;
+}
+
+test.each<[string, headers: Headers, now: number, expected: string | undefined]>([
+  ["within the time", returning(IDLE, "a"), T + 59_000, "a"],
+  ["at the limit itself", returning(IDLE, "a"), T + 60_000, undefined],
+  ["busy for three times as long", renewed(IDLE, T + 50_000, T + 100_000, T + 150_000), T + 209_000, "a"],
+  ["idle after that", renewed(IDLE, T + 50_000, T + 100_000, T + 150_000), T + 210_000, undefined],
+  ["used by a clock ahead of ours", renewed(IDLE, T + HOUR), T, "a"],
+])("a session with an idle time-out, %s", (_name, headers, now, expected) => {
+  expect(affinity.read(IDLE, headers, PLACE, now)?.id).toBe(expected);
+});
+
+test("renewing does not move the begin of a session, nor its cookie's end", () => {
+  const policy = { ...HOURLY, idleTimeoutMs: HOUR, lifetime: "permanent" as const };
+  const headers = renewed(policy, T + HOUR / 2);
+  expect(affinity.read(policy, headers, PLACE, T + HOUR)).toBe(null);
+  expect(affinity.renew(policy, headers, T + HOUR - 60_000)?.value).toContain("; Max-Age=60;");
+});
+
+test.each<[string, affinity.SessionPersistence, Headers, now: number]>([
+  ["without an idle time-out", HOURLY, returning(HOURLY, "a"), T + 5_000],
+  ["within the second", IDLE, returning(IDLE, "a"), T + 999],
+  ["of a client without a session", IDLE, new Headers(), T],
+])("nothing to renew %s", (_name, policy, headers, now) => {
+  expect(affinity.renew(policy, headers, now)).toBe(null);
+});
+
 const VALUE = /^[0-9a-f]{16}\.[0-9a-z]+$/;
 
 test.each<[string, affinity.SessionPersistence, attributes: string[]]>([

@@ -102,6 +102,25 @@ test.each<[string, Partial<RouteAction>, Partial<ServiceUnit>]>([
   expect(later).toEqual(later.map(() => ({ id: begun.id, cookie: null })));
 });
 
+test("a session with an idle time-out is told of its latest call, and of nothing within its second", async () => {
+  const idle = { ...SESSION, idleTimeoutMs: 60_000 };
+  const { kit, sent } = setUp(service("reviews", itself({ affinity: idle })), [ok, ok, ok]);
+  const ask = async (cookie: string): Promise<string | null> => {
+    const request = new Request("http://reviews/", { headers: { cookie } });
+    const response = await kit.run(carry(kit.mesh, request, reception()));
+    return response.headers.get("set-cookie");
+  };
+
+  const begun = cookieOf(await ask(""));
+  const atOnce = await ask(begun);
+  await kit.advance(2_000);
+  const later = await ask(begun);
+
+  expect(atOnce).toBe(null);
+  expect(later).toMatch(/^s=[0-9a-f]{16}\.[0-9a-z]+\.[0-9a-z]+; Path=\/; HttpOnly$/);
+  expect(sent).toHaveLength(3);
+});
+
 test("a session whose endpoint fails begins anew where the call was answered", async () => {
   let failing = "";
   const ask = asking({}, itself({ affinity: SESSION }), (id) => (id === failing ? unavailable() : ok()));

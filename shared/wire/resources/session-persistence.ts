@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from "zod";
-import { headerName, positiveDuration, refused } from "./fields.ts";
+import { headerName, positiveDuration } from "./fields.ts";
 
 /** A cookie's path: what RFC 6265 lets stand in the attribute. */
 export const cookiePath = z
@@ -23,7 +23,8 @@ export const sessionPersistence = z
   .strictObject({
     sessionName: headerName.max(128).default("selvedge-session"),
     absoluteTimeout: positiveDuration.optional(),
-    idleTimeout: refused("the mesh stores no sessions, so none can be idle; use absoluteTimeout"),
+    /** Kept by the client, as all of a session is: while it calls, it is told the time of its latest call. */
+    idleTimeout: positiveDuration.optional(),
     type: z.enum(["Cookie", "Header"]).default("Cookie"),
     cookieConfig: z
       .strictObject({

@@ -167,7 +167,7 @@ describe("HTTPRoute", () => {
     [rule("timeouts: {request: 1.5s}"), ["timeouts.request: write a duration"]],
     [rule("retry: {attempts: 11}"), ["retry.attempts: must be at most 10"]],
     [rule("retry: {codes: [200]}"), ["retry.codes[0]: must be at least 400"]],
-    [rule("sessionPersistence: {idleTimeout: 1s}"), ["sessionPersistence.idleTimeout: the mesh stores no"]],
+    [rule("sessionPersistence: {idleTimeout: 1.5s}"), ["sessionPersistence.idleTimeout: write a duration"]],
     [filter("type: RequestMirror, requestMirror: {}"), ["requestMirror.backendRef: is required"]],
     [
       filter("type: RequestMirror, requestMirror: {backendRef: {name: a}}"),

@@ -89,9 +89,9 @@ test.each([
     ["sessionPersistence.absoluteTimeout: must be given when"],
   ],
   [
-    traffic("sessionPersistence: {type: Header, idleTimeout: 1s, cookieConfig: {path: '/;x'}}"),
+    traffic("sessionPersistence: {idleTimeout: 1.5s, cookieConfig: {path: '/;x'}}"),
     [
-      "sessionPersistence.idleTimeout: the mesh stores no sessions",
+      "sessionPersistence.idleTimeout: write a duration",
       "sessionPersistence.cookieConfig.path: begins with '/'",
     ],
   ],
