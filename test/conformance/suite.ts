@@ -17,8 +17,8 @@ export interface Suite {
   token: string;
 }
 
-/** Starts one mesh and runs `rows` against both hosts of it. */
-export function describeHosts(rows: (suite: Suite) => void): void {
+/** One mesh with joined Workers for the tests of a file. */
+export function startSuite(): Pick<Suite, "mesh" | "token"> {
   let mesh: TestMesh;
   let token = "";
 
@@ -37,18 +37,36 @@ export function describeHosts(rows: (suite: Suite) => void): void {
 
   afterAll(() => mesh.stop());
 
+  return {
+    get mesh() {
+      return mesh;
+    },
+    get token() {
+      return token;
+    },
+  };
+}
+
+/** Starts one mesh and runs `rows` against both hosts of it. */
+export function describeHosts(rows: (suite: Suite) => void): void {
+  const started = startSuite();
+
   for (const host of ["edge", "library"] as const) {
     describe(host, () => {
       const suite: Suite = {
         host,
         named: (word) => `${word}-${host}`,
         call: (service, path, request) =>
-          (host === "edge" ? throughEdge(mesh, token) : throughLibrary(mesh))(service, path, request),
+          (host === "edge" ? throughEdge(started.mesh, started.token) : throughLibrary(started.mesh))(
+            service,
+            path,
+            request,
+          ),
         get mesh() {
-          return mesh;
+          return started.mesh;
         },
         get token() {
-          return token;
+          return started.token;
         },
       };
       rows(suite);
