@@ -11,7 +11,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { fail, succeed, type Outcome, type Problem } from "../shared/wire/problem.ts";
-import type { CheckOrder, HealthApi, Lease, Registration } from "../shared/wire/rpc.ts";
+import type { CheckOrder, HealthApi, Lease, OutcomeReport, Registration } from "../shared/wire/rpc.ts";
 import { registryOf, type Env } from "./env.ts";
 import { CheckStore } from "./health-check-store.ts";
 import { nextBatch, probeBatch, settleBatch } from "./health-round.ts";
@@ -111,6 +111,8 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
     // Not awaited: it is the registry that waits for this answer.
     this.ctx.waitUntil(this.#publish().then(() => this.#arm()));
   }
+
+  async reportOutcomes(_service: string, _report: OutcomeReport): Promise<void> {}
 
   /** Sweeps, checks, and publishes what is not published. Running twice, early or late does no harm. */
   override async alarm(): Promise<void> {

@@ -24,6 +24,7 @@ import type {
   LeaseRequest,
   MeshApi,
   MeshProps,
+  OutcomeReport,
   SyncAnswer,
   SyncRequest,
   TakeRequest,
@@ -65,9 +66,14 @@ export class Mesh extends WorkerEntrypoint<Env, MeshProps> implements MeshApi {
     await control.reportCircuits(service, vouchedCircuits(caller, reports));
   }
 
-  async claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean> {
+  async claimProbe(service: string, endpoint: string, reporter: string, forMs?: number): Promise<boolean> {
     const { caller, control } = this.#known();
-    return control.claimProbe(service, endpoint, reporterOf(caller, reporter));
+    return control.claimProbe(service, endpoint, reporterOf(caller, reporter), forMs);
+  }
+
+  async reportOutcomes(service: string, report: OutcomeReport): Promise<void> {
+    const { caller, control } = this.#known();
+    await control.reportOutcomes(service, { ...report, reporter: reporterOf(caller, report.reporter) });
   }
 
   async take(request: TakeRequest): Promise<Taken> {

@@ -6,7 +6,6 @@
  */
 import type { SessionPersistence } from "../engine/affinity.ts";
 import type { Hashing, LoadBalancing } from "../engine/balance.ts";
-import type { CircuitPolicy } from "../engine/circuit.ts";
 import type { HashKey } from "../engine/hash.ts";
 import type { HedgePolicy } from "../engine/hedge.ts";
 import type { PathLevel } from "../engine/path.ts";
@@ -22,6 +21,13 @@ import type { LoadBalancerSpec } from "../wire/resources/load-balancer.ts";
 import type { SessionPersistenceSpec } from "../wire/resources/session-persistence.ts";
 import type { TrafficPolicySpec, TrafficSettings } from "../wire/resources/traffic-policy.ts";
 import { compileCheck } from "./health-check.ts";
+import {
+  compileCircuit,
+  compileConcurrency,
+  compileFailover,
+  compileLocality,
+  compileOutlier,
+} from "./resilience.ts";
 import { compareText } from "./multimap.ts";
 import { oldest } from "./policy.ts";
 import { spaceOf, splitName, type Space, type SubsetRule, type TrafficRule, type World } from "./state.ts";
@@ -58,8 +64,8 @@ export const DEFAULT_TRAFFIC: TrafficPolicy = {
 
 /** Reads a TrafficPolicy, ready to be applied to its targets. */
 export function compileTrafficRule({ metadata, spec }: Resource<TrafficPolicySpec>): TrafficRule {
-  const { name, creationTimestamp } = metadata;
-  const traffic = compileTraffic(spec);
+  const { name, namespace, creationTimestamp } = metadata;
+  const traffic = compileTraffic(spec, namespace);
   const targets = (kind: string): ReadonlySet<string> =>
     new Set(
       spec.targetRefs
@@ -80,8 +86,8 @@ export function compileTrafficRule({ metadata, spec }: Resource<TrafficPolicySpe
     subsets: (spec.subsets ?? []).map((subset) => ({
       name: subset.name,
       labels: subset.labels,
-      traffic: compileTraffic(subset, traffic),
-      over: (base) => compileTraffic(subset, base),
+      traffic: compileTraffic(subset, namespace, traffic),
+      over: (base) => compileTraffic(subset, namespace, base),
     })),
     stickyBy: spec.split === undefined ? null : compileKey(spec.split.stickyBy),
     pathLevel: spec.pathNormalization === undefined ? null : PATH_LEVELS[spec.pathNormalization],
@@ -89,7 +95,7 @@ export function compileTrafficRule({ metadata, spec }: Resource<TrafficPolicySpe
 }
 
 /** Fields that say nothing of the service itself. */
-const ASIDE = new Set(["targetRefs", "subsets", "split", "pathNormalization"]);
+const ASIDE = new Set(["targetRefs", "subsets", "split", "pathNormalization", "priority", "overload"]);
 
 function isSilent(spec: TrafficPolicySpec): boolean {
   const said = Object.entries(spec).filter(([field, value]) => !ASIDE.has(field) && value !== undefined);
@@ -150,9 +156,15 @@ export function stickyOf(world: World, route: string): HashKey | undefined {
 }
 
 /** Fills what a TrafficPolicy leaves out from the defaults, and what a subset leaves out from its service. */
-export function compileTraffic(spec: TrafficSettings, base: TrafficPolicy = DEFAULT_TRAFFIC): TrafficPolicy {
+export function compileTraffic(
+  spec: TrafficSettings,
+  namespace: string,
+  base: TrafficPolicy = DEFAULT_TRAFFIC,
+): TrafficPolicy {
   const { circuitBreaker, hedging, panicThreshold, retry, sessionPersistence, timeouts } = spec;
+  const { concurrency, failover, locality, outlierDetection } = spec;
   return {
+    ...base,
     loadBalancing: compileBalancing(spec, base.loadBalancing),
     timeouts: timeouts === undefined ? base.timeouts : compileTimeouts(timeouts),
     retry: retry === undefined ? base.retry : compileRetry(retry),
@@ -160,6 +172,10 @@ export function compileTraffic(spec: TrafficSettings, base: TrafficPolicy = DEFA
     panicRatio: panicThreshold === undefined ? base.panicRatio : panicThreshold / 100,
     hedge: hedging === undefined ? base.hedge : compileHedge(hedging),
     affinity: sessionPersistence === undefined ? base.affinity : compileSession(sessionPersistence),
+    ...(outlierDetection === undefined ? {} : { outlier: compileOutlier(outlierDetection) }),
+    ...(concurrency === undefined ? {} : { concurrency: compileConcurrency(concurrency) }),
+    ...(locality === undefined ? {} : { locality: compileLocality(locality) }),
+    ...(failover === undefined ? {} : { failover: compileFailover(failover, namespace) }),
   };
 }
 
@@ -243,19 +259,6 @@ function compileSlowStart({
   aggression = 1,
 }: NonNullable<TrafficSettings["slowStart"]>): SlowStart {
   return { windowMs: parseDuration(window) ?? 0, minShare: minimumPercent / 100, aggression };
-}
-
-function compileCircuit({
-  consecutiveFailures,
-  openFor,
-  rejects,
-}: NonNullable<TrafficSettings["circuitBreaker"]>): CircuitPolicy {
-  const { failuresToOpen, openForMs } = DEFAULT_TRAFFIC.circuit;
-  return {
-    failuresToOpen: consecutiveFailures ?? failuresToOpen,
-    openForMs: parseDuration(openFor ?? "") ?? openForMs,
-    rejects: rejects ?? true,
-  };
 }
 
 function compileHedge({ after, quantile, max }: NonNullable<TrafficSettings["hedging"]>): HedgePolicy {

@@ -9,14 +9,30 @@ import type { Millis } from "./time.ts";
 export interface CircuitPolicy {
   /** Consecutive failures that open a closed circuit. At least 1. */
   readonly failuresToOpen: number;
-  /** How long an open circuit turns calls away before it lets a probe out. */
+  /** Opens at a share of failures, too. Absent: consecutive failures alone. */
+  readonly failureRatio?: FailureRatio;
+  /** How long an open circuit turns calls away before it lets a probe out. Doubled for each probe that fails. */
   readonly openForMs: Millis;
+  /** The longest that doubling leads to. Absent: `openForMs`, so that nothing is doubled. */
+  readonly maxOpenForMs?: Millis;
+  /** Up to this share is added at random, so that hosts do not probe in step. 0..1; absent: 0. */
+  readonly jitter?: number;
   /**
    * Whether calls are turned away when every circuit is open. False only
    * steers them to endpoints whose circuit is closed while enough are left:
    * an endpoint that fails is then never shut out for want of a better one.
    */
   readonly rejects: boolean;
+}
+
+/** Linkerd's success rate, the other way around. */
+export interface FailureRatio {
+  /** 0..1. */
+  readonly ratio: number;
+  /** Over how long calls are counted. */
+  readonly windowMs: Millis;
+  /** Calls within it below which the ratio says nothing. At least 1. */
+  readonly minCalls: number;
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 import { isOpen, type Circuit } from "./circuit.ts";
+import type { Locality } from "./locality.ts";
 import type { Millis } from "./time.ts";
 
 /** Where an endpoint is reached. */
@@ -28,6 +29,10 @@ export interface Endpoint {
   readonly health: Health;
   /** Taken out by the mesh's shared circuit. */
   readonly isEjected: boolean;
+  /** Taken out until then by pooled outlier detection, which hosts end by themselves. Absent: not at all. */
+  readonly ejectedUntil?: Millis;
+  /** Absent: unknown. */
+  readonly locality?: Locality;
   /** When it came to the service. Only there while a slow start of the service needs it. */
   readonly since?: Millis;
   /** The Worker behind it runs the inbound half itself, so that callers may use their own binding to it. */

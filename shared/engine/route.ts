@@ -20,6 +20,7 @@ import type { Filters } from "./filter.ts";
 import type { HashKey } from "./hash.ts";
 import * as pathIndex from "./path-index.ts";
 import type { PathIndex, PrefixNode } from "./path-index.ts";
+import type { Priority } from "./priority.ts";
 import { parseQuery } from "./query.ts";
 import type { RequestView } from "./request.ts";
 import type { RetryPolicy } from "./retry.ts";
@@ -90,6 +91,8 @@ export interface RouteAction {
   readonly timeouts?: Timeouts;
   readonly retry?: RetryPolicy;
   readonly faults?: readonly Fault[];
+  /** Absent: `default`. */
+  readonly priority?: Priority;
 }
 
 export interface RouteSet {

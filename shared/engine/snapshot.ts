@@ -10,9 +10,13 @@ import type { Authorization } from "./authorize.ts";
 import type { LoadBalancing } from "./balance.ts";
 import type { CircuitPolicy } from "./circuit.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { ConcurrencyPolicy } from "./concurrency.ts";
 import type { Fault } from "./fault.ts";
 import type { HedgePolicy } from "./hedge.ts";
 import type { RateLimit } from "./limit.ts";
+import type { LocalityPolicy } from "./locality.ts";
+import type { OutlierPolicy } from "./outlier.ts";
+import type { OverloadPolicy } from "./overload.ts";
 import type { PathLevel } from "./path.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { RouteSet } from "./route.ts";
@@ -73,6 +77,8 @@ export interface InboundPolicy {
   readonly limits: readonly RateLimit[];
   /** What goes wrong on purpose once a call is admitted. Absent: nothing. */
   readonly faults?: readonly Fault[];
+  /** How a host that sees all calls of the workload protects it. Absent: not at all. */
+  readonly overload?: OverloadPolicy;
 }
 
 /** Routes for calls to a service (GAMMA). */
@@ -96,6 +102,21 @@ export interface TrafficPolicy {
   readonly hedge: HedgePolicy | null;
   /** Keeps a client's session at one endpoint; a route's own takes its place. `null`: sessions are not kept. */
   readonly affinity: SessionPersistence | null;
+  /** Absent: off, as in Istio. */
+  readonly outlier?: OutlierPolicy;
+  /** Absent: no limits, as in Istio. */
+  readonly concurrency?: ConcurrencyPolicy;
+  /** Absent: `DEFAULT_LOCALITY`. */
+  readonly locality?: LocalityPolicy;
+  /** Who answers when too few endpoints are left, in order. Absent: nobody. */
+  readonly failover?: readonly FailoverTarget[];
+}
+
+/** Another service, or a subset, that stands in. */
+export interface FailoverTarget {
+  /** `namespace/name`. */
+  readonly service: string;
+  readonly subset?: string;
 }
 
 /** Some of a service's endpoints, named so that routes can send to them alone. */

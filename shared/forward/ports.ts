@@ -6,6 +6,7 @@
  */
 import type { Endpoint } from "../engine/endpoint.ts";
 import type { Grant } from "../engine/limit-lease.ts";
+import type { Locality } from "../engine/locality.ts";
 import type { CompilePattern } from "../engine/route.ts";
 import type { Millis } from "../engine/time.ts";
 import type { CallReport } from "../wire/call-record.ts";
@@ -14,6 +15,7 @@ import type {
   CircuitReport,
   IssuedToken,
   LeaseRequest,
+  OutcomeReport,
   SyncAnswer,
   SyncRequest,
   TakeRequest,
@@ -25,7 +27,9 @@ export interface Control {
   sync(request: SyncRequest): Promise<SyncAnswer>;
   report(report: CallReport): Promise<void>;
   reportCircuits(service: string, reports: readonly CircuitReport[]): Promise<void>;
-  claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean>;
+  /** `forMs`: how long the grant excludes others. */
+  claimProbe(service: string, endpoint: string, reporter: string, forMs?: number): Promise<boolean>;
+  reportOutcomes(service: string, report: OutcomeReport): Promise<void>;
   take(request: TakeRequest): Promise<Taken>;
   lease(request: LeaseRequest): Promise<Grant>;
   /** A token that tells `audience` that `workload` calls. */
@@ -57,6 +61,8 @@ export interface Ports {
   sleep(ms: Millis): Promise<void>;
   /** Calls `act` once after `ms`, unless the function that it returns was called before. */
   timer(ms: Millis, act: () => void): () => void;
+  /** Where this host is; `null` when it does not know. */
+  locality(): Locality | null;
   /** How this host gets to an endpoint. Decided for every try: bindings differ between Workers. */
   wayTo(endpoint: Endpoint): Way;
   /**

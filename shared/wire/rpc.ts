@@ -7,6 +7,8 @@
  */
 import type { Address, Health } from "../engine/endpoint.ts";
 import type { HealthCheck, Verdict } from "../engine/health-check.ts";
+import type { Locality } from "../engine/locality.ts";
+import type { Ejection, OutcomeCounts, OutlierPolicy } from "../engine/outlier.ts";
 import type { Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
 import type { Rate } from "../engine/limit.ts";
 import type { Ask, Grant } from "../engine/limit-lease.ts";
@@ -75,6 +77,11 @@ export interface SyncRequest {
   readonly held: readonly UnitKey[];
   /** Units that the host wants and does not hold: always answered, with the units that they refer to. */
   readonly wanted: readonly UnitKey[];
+  /**
+   * How long the answer may wait for something to change, in milliseconds, up to 30,000. Absent: not at
+   * all. Without meaning where `wanted` is not empty; a release that does not know it answers at once.
+   */
+  readonly waitMs?: number;
 }
 
 export interface SyncAnswer {
@@ -95,6 +102,7 @@ export interface RegisteredEndpoint {
   readonly serviceAccount: string | null;
   /** When it registered, in milliseconds since the epoch, for a slow start; absent when that is not known. */
   readonly since?: number;
+  readonly locality?: Locality;
 }
 
 /** What active checks say of an endpoint of any source; one that is not told has the check's initial state. */
@@ -110,6 +118,8 @@ export interface EndpointPublication {
   readonly endpoints: readonly RegisteredEndpoint[];
   /** Absent from a release that does not check; what was told before then stays. */
   readonly checked?: readonly CheckedEndpoint[];
+  /** Ejections by pooled outlier detection that have not run out; what was told before is replaced. */
+  readonly ejections?: readonly Ejection[];
 }
 
 /** The endpoints that the mesh's shared circuit has taken out; an older `sequence` is ignored. */
@@ -178,6 +188,7 @@ export interface Registration {
   readonly isJoined: boolean;
   /** The lease: without a heartbeat for this long the endpoint lapses. 5,000 to 3,600,000. */
   readonly ttlMs: number;
+  readonly locality?: Locality;
 }
 
 export interface Lease {
@@ -207,6 +218,23 @@ export interface CheckOrder {
   readonly sequence: number;
   /** `null` ends the checks. */
   readonly plan: CheckPlan | null;
+  /** By what outcomes are pooled; absent ends that. */
+  readonly outlier?: OutlierOrder;
+}
+
+export interface OutlierOrder {
+  readonly policy: OutlierPolicy;
+  /** Ids of the service's endpoints: those that are not among them are not counted. */
+  readonly endpoints: readonly string[];
+}
+
+/** What one host saw of a service's endpoints since its last report. */
+export interface OutcomeReport {
+  /** Names the isolate; with `sequence` it makes a report's delivery idempotent. */
+  readonly reporter: string;
+  /** Counts the reporter's reports of the service from 1. */
+  readonly sequence: number;
+  readonly counts: readonly OutcomeCounts[];
 }
 
 export interface HealthApi {
@@ -219,6 +247,8 @@ export interface HealthApi {
   drain(service: string, id: string): Promise<Outcome<Lease>>;
   /** Takes over what to check. Repeating an order changes nothing. */
   configure(service: string, order: CheckOrder): Promise<void>;
+  /** Pools what hosts saw; ejects for all of them what the service's outlier detection finds, if more than one host saw it. */
+  reportOutcomes(service: string, report: OutcomeReport): Promise<void>;
 }
 
 // Circuit -------------------------------------------------------------------
@@ -235,7 +265,8 @@ export interface CircuitApi {
   /** Folds transitions seen by a host; publishes an ejection once enough reporters agree. */
   report(service: string, reports: readonly CircuitReport[]): Promise<void>;
   /** Grants the half-open probe of an endpoint to one reporter at a time. */
-  claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean>;
+  /** `forMs`: how long the grant excludes others; 5,000 unless given, up to 300,000. */
+  claimProbe(service: string, endpoint: string, reporter: string, forMs?: number): Promise<boolean>;
 }
 
 // Rate limit ----------------------------------------------------------------
@@ -345,7 +376,8 @@ export interface MeshApi {
   sync(request: SyncRequest): Promise<SyncAnswer>;
   report(report: CallReport): Promise<void>;
   reportCircuits(service: string, reports: readonly CircuitReport[]): Promise<void>;
-  claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean>;
+  claimProbe(service: string, endpoint: string, reporter: string, forMs?: number): Promise<boolean>;
+  reportOutcomes(service: string, report: OutcomeReport): Promise<void>;
   take(request: TakeRequest): Promise<Taken>;
   lease(request: LeaseRequest): Promise<Grant>;
   /** A token for the caller of the binding; its identity comes from the binding's props alone. */

@@ -151,6 +151,9 @@ test("a listener's own path level goes before its gateway's", () => {
   ]);
 });
 
+/** What an empty circuit breaker means. */
+const BREAKER = { failuresToOpen: 5, openForMs: 5000, maxOpenForMs: 60_000, jitter: 0.5, rejects: true };
+
 describe("a TrafficPolicy", () => {
   test.each([
     ["", DEFAULT_TRAFFIC],
@@ -168,11 +171,11 @@ describe("a TrafficPolicy", () => {
     ["timeouts: {perTry: 1m}", { ...DEFAULT_TRAFFIC, timeouts: { requestMs: 60_000, perTryMs: 60_000 } }],
     [
       "circuitBreaker: {openFor: 1s}",
-      { ...DEFAULT_TRAFFIC, circuit: { failuresToOpen: 5, openForMs: 1000, rejects: true } },
+      { ...DEFAULT_TRAFFIC, circuit: { ...BREAKER, openForMs: 1000 } },
     ],
     [
       "circuitBreaker: {consecutiveFailures: 2}",
-      { ...DEFAULT_TRAFFIC, circuit: { failuresToOpen: 2, openForMs: 5000, rejects: true } },
+      { ...DEFAULT_TRAFFIC, circuit: { ...BREAKER, failuresToOpen: 2 } },
     ],
     ["panicThreshold: 0", { ...DEFAULT_TRAFFIC, panicRatio: 0 }],
     ["retry: {attempts: 0}", { ...DEFAULT_TRAFFIC, retry: { ...DEFAULT_TRAFFIC.retry, retries: 0 } }],
@@ -291,7 +294,7 @@ describe("a TrafficPolicy", () => {
     ],
   ])("with {%s}", (yaml, expected) => {
     const spec = parse(`{targetRefs: [{kind: Service, name: a}], ${yaml}}`) as unknown;
-    expect(compileTraffic(trafficPolicySpec.parse(spec))).toEqual(expected);
+    expect(compileTraffic(trafficPolicySpec.parse(spec), "shop")).toEqual(expected);
   });
 
   test("is in force for its targets unless an older one is", () => {

@@ -1,6 +1,7 @@
 /** A host of the mesh in virtual time, with a registry in memory: what unit tests drive the loop with. */
 import { setImmediate } from "node:timers/promises";
 import type { Endpoint } from "../../shared/engine/endpoint.ts";
+import type { Locality } from "../../shared/engine/locality.ts";
 import type { Unit, UnitKey } from "../../shared/engine/snapshot.ts";
 import type { Control, Destination, Limiter, Ports, Way } from "../../shared/forward/ports.ts";
 import { createState } from "../../shared/forward/state.ts";
@@ -10,6 +11,7 @@ import { succeed } from "../../shared/wire/problem.ts";
 import type {
   CircuitReport,
   LeaseRequest,
+  OutcomeReport,
   SyncAnswer,
   SyncRequest,
   TakeRequest,
@@ -26,6 +28,7 @@ export interface Calls {
   readonly syncs: SyncRequest[];
   readonly reports: CallReport[];
   readonly circuits: CircuitReport[];
+  readonly outcomes: { readonly service: string; readonly report: OutcomeReport }[];
   readonly probes: string[];
   readonly takes: TakeRequest[];
   readonly leases: LeaseRequest[];
@@ -55,6 +58,7 @@ export interface MeshKitOptions {
   readonly outlivesCalls?: boolean;
   /** Rate-limit bindings of the host, by name. */
   readonly limiters?: Readonly<Record<string, Limiter>>;
+  readonly locality?: Locality;
 }
 
 interface Timer {
@@ -126,6 +130,7 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     syncs: [],
     reports: [],
     circuits: [],
+    outcomes: [],
     probes: [],
     takes: [],
     leases: [],
@@ -144,6 +149,7 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     log: (line) => lines.push(line),
     patterns: () => Promise.resolve(compilePattern),
     limiter: (name) => options.limiters?.[name] ?? null,
+    locality: () => options.locality ?? null,
     control,
   };
   const { enforcesInbound = true, outlivesCalls = true } = options;
@@ -194,6 +200,9 @@ function controlOf(
     claimProbe: async (_service, endpoint) => {
       calls.probes.push(endpoint);
       return true;
+    },
+    reportOutcomes: async (service, report) => {
+      calls.outcomes.push({ service, report });
     },
     take: async (request) => {
       calls.takes.push(request);

@@ -77,7 +77,7 @@ export function carryFromWorker(
 }
 
 /** What stays the same from call to call, as long as the platform hands out the same bindings. */
-interface Fixed extends Pick<Ports, "wayTo" | "send" | "control" | "limiter"> {
+interface Fixed extends Pick<Ports, "wayTo" | "send" | "control" | "limiter" | "locality"> {
   readonly env: Env;
   readonly settings: Settings;
 }
@@ -88,15 +88,17 @@ let fixed: Fixed | null = null;
 function meshOf(env: Env, ctx: ExecutionContext): Mesh {
   state ??= createState(crypto.randomUUID());
   if (fixed?.env !== env) fixed = fix(env);
-  const { wayTo, send, control, limiter, settings } = fixed;
-  return { state, ports: { ...runtimePorts(ctx), wayTo, send, control, limiter }, settings };
+  const { wayTo, send, control, limiter, locality, settings } = fixed;
+  return { state, ports: { ...runtimePorts(ctx), wayTo, send, control, limiter, locality }, settings };
 }
 
 function fix(env: Env): Fixed {
   const sendBy: Ports["send"] = (endpoint, request) => send(env, endpoint, request);
   const limiter: Ports["limiter"] = (name) => limiterOf(env, name);
-  return { env, wayTo, send: sendBy, control: controlOf(env), limiter, settings: settingsOf(env) };
+  return { env, wayTo, send: sendBy, control: controlOf(env), limiter, locality: nowhere, settings: settingsOf(env) };
 }
+
+const nowhere = (): null => null;
 
 function settingsOf(env: Env): Settings {
   const ratio = Number(env.SELVEDGE_LOG_SAMPLE ?? DEFAULT_LOG_SAMPLE_RATIO);

@@ -48,6 +48,7 @@ export function meshOf(host: Host, env: unknown, ctx: ExecutionContext): Mesh | 
     ...runtimePorts(ctx),
     control: controlOf(edge as Fetcher & MeshApi),
     limiter: (name) => limiterOf(env, name),
+    locality: () => null,
     wayTo: (endpoint) => (directBinding(mesh, host, env, endpoint) === null ? BY_EDGE : DIRECT),
     send: (endpoint, request, destination) => {
       const direct = directBinding(mesh, host, env, endpoint);
@@ -76,7 +77,8 @@ function controlOf(edge: Fetcher & MeshApi): Control {
     sync: (request) => edge.sync(request),
     report: (report) => edge.report(report),
     reportCircuits: (service, reports) => edge.reportCircuits(service, reports),
-    claimProbe: (service, endpoint, reporter) => edge.claimProbe(service, endpoint, reporter),
+    claimProbe: (service, endpoint, reporter, forMs) => edge.claimProbe(service, endpoint, reporter, forMs),
+    reportOutcomes: (service, report) => edge.reportOutcomes(service, report),
     take: (request) => edge.take(request),
     lease: (request) => edge.lease(request),
     token: (_workload, audience) => edge.token(audience),

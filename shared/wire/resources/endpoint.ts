@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { parseAddress } from "../address.ts";
-import { serviceName } from "./fields.ts";
+import { localityText, serviceName } from "./fields.ts";
 import { subdomain } from "../resource.ts";
 
 const address = z.string().superRefine((text, context) => {
@@ -26,6 +26,8 @@ export const endpointSpec = z.strictObject({
   serviceAccount: subdomain.default("default"),
   /** The Worker behind it runs the mesh library. */
   joined: z.boolean().default(false),
+  /** Where it is: `region` or `region/zone`, as Istio and Kubernetes name them, or a continent and a data centre of Cloudflare: `EU/FRA`. */
+  locality: localityText.optional(),
   /** Services of the namespace that have it besides those that select it. */
   services: z.array(serviceName).max(100).default([]),
 });

@@ -57,6 +57,19 @@ export const annotations = z.record(labelKey, z.string());
 /** Selects by equality alone (Istio's WorkloadSelector). */
 export const workloadSelector = z.strictObject({ matchLabels: labels.default({}) });
 
+/** A place: `region` or `region/zone`. */
+export const localityText = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(\/[A-Za-z0-9][A-Za-z0-9_.-]{0,62})?$/,
+    "write region or region/zone, such as eu-west-1/eu-west-1a",
+  );
+
+/** Places: `region`, `region/zone`, or `*` for all. */
+export const localityPattern = z.union([z.literal("*"), localityText], {
+  error: "write region, region/zone or *",
+});
+
 /** A host name (RFC 1123) in lower case; not an IP address. */
 export const preciseHostname = subdomain.refine(isNotIpAddress, "must be a name, not an IP address");
 

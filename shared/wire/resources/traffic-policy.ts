@@ -19,6 +19,14 @@ import {
 } from "./fields.ts";
 import { healthCheck } from "./health-check.ts";
 import { checkName, keyName, loadBalancer } from "./load-balancer.ts";
+import {
+  circuitBreaker,
+  concurrencyLimits,
+  failoverTargets,
+  localityPolicy,
+  outlierDetection,
+  overload,
+} from "./resilience.ts";
 import { sessionPersistence } from "./session-persistence.ts";
 
 /** The mesh keeps count by whole seconds, for a minute. */
@@ -107,17 +115,11 @@ const settings = {
     .optional(),
   /** Sends idempotent calls once more when an answer is late. Off by default. */
   hedging: hedging.optional(),
-  /** Turns calls away from endpoints that fail. When it is there and every circuit is open, calls are answered 503. */
-  circuitBreaker: z
-    .strictObject({
-      /** 5 by default (Envoy). */
-      consecutiveFailures: z.int().min(1).max(10_000).optional(),
-      /** 5 s by default. */
-      openFor: positiveDuration.optional(),
-      /** True by default. False only steers calls away while other endpoints are left, as where nothing is configured. */
-      rejects: z.boolean().optional(),
-    })
-    .optional(),
+  circuitBreaker: circuitBreaker.optional(),
+  outlierDetection: outlierDetection.optional(),
+  concurrency: concurrencyLimits.optional(),
+  locality: localityPolicy.optional(),
+  failover: failoverTargets.optional(),
   /** In percent of usable endpoints, below which all are used; 50 by default (Envoy), 0 turns panic off. */
   panicThreshold: z.number().min(0).max(100).optional(),
 };
@@ -153,8 +155,8 @@ const subset = z
 
 /** The fields that go with each kind of target. */
 const FIELDS_OF: Readonly<Record<string, readonly string[]>> = {
-  Service: [...SETTINGS, "subsets", "healthCheck"],
-  HTTPRoute: ["split"],
+  Service: [...SETTINGS, "subsets", "healthCheck", "overload"],
+  HTTPRoute: ["split", "priority"],
   Gateway: ["pathNormalization"],
 };
 
@@ -179,6 +181,10 @@ export const trafficPolicySpec = z
       .optional(),
     /** Asks a service's endpoints whether they are well. Off by default. */
     healthCheck: healthCheck.optional(),
+    /** Protects joined Workers of a service from more calls than they can work on. Off by default. */
+    overload: overload.optional(),
+    /** Which of a route's calls go first when not all can. `Default` unless given. */
+    priority: z.enum(["High", "Default", "Low"]).optional(),
     /** How a route's calls are split between its backends. */
     split: z
       .strictObject({
