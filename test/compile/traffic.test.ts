@@ -169,10 +169,7 @@ describe("a TrafficPolicy", () => {
     ],
     ["timeouts: {perTry: 1s}", { ...DEFAULT_TRAFFIC, timeouts: { requestMs: 15_000, perTryMs: 1000 } }],
     ["timeouts: {perTry: 1m}", { ...DEFAULT_TRAFFIC, timeouts: { requestMs: 60_000, perTryMs: 60_000 } }],
-    [
-      "circuitBreaker: {openFor: 1s}",
-      { ...DEFAULT_TRAFFIC, circuit: { ...BREAKER, openForMs: 1000 } },
-    ],
+    ["circuitBreaker: {openFor: 1s}", { ...DEFAULT_TRAFFIC, circuit: { ...BREAKER, openForMs: 1000 } }],
     [
       "circuitBreaker: {consecutiveFailures: 2}",
       { ...DEFAULT_TRAFFIC, circuit: { ...BREAKER, failuresToOpen: 2 } },

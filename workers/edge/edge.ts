@@ -95,7 +95,15 @@ function meshOf(env: Env, ctx: ExecutionContext): Mesh {
 function fix(env: Env): Fixed {
   const sendBy: Ports["send"] = (endpoint, request) => send(env, endpoint, request);
   const limiter: Ports["limiter"] = (name) => limiterOf(env, name);
-  return { env, wayTo, send: sendBy, control: controlOf(env), limiter, locality: nowhere, settings: settingsOf(env) };
+  return {
+    env,
+    wayTo,
+    send: sendBy,
+    control: controlOf(env),
+    limiter,
+    locality: nowhere,
+    settings: settingsOf(env),
+  };
 }
 
 const nowhere = (): null => null;
