@@ -6,11 +6,14 @@
  */
 import { connect } from "cloudflare:sockets";
 import type { Address } from "../shared/engine/endpoint.ts";
+import * as grpcHealth from "../shared/engine/grpc-health.ts";
 import { isExpected, type Probe } from "../shared/engine/health-check.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import type { CheckTarget } from "../shared/wire/rpc.ts";
 import { VERSION } from "../shared/wire/version.ts";
 import type { Env } from "./env.ts";
+
+const USER_AGENT = `selvedge-health/${VERSION}`;
 
 /** What one probe told; `reason` is for the log. */
 export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
@@ -44,9 +47,15 @@ export async function probe(context: ProbeContext, { address }: CheckTarget): Pr
 }
 
 function ask(context: ProbeContext, address: Address, signal: AbortSignal): Promise<ProbeResult> {
-  return context.probe.kind === "tcp"
-    ? connectTo(address, signal)
-    : get(context, context.probe, address, signal);
+  const { probe: asked } = context;
+  switch (asked.kind) {
+    case "http":
+      return get(context, asked, address, signal);
+    case "tcp":
+      return connectTo(address, signal);
+    case "grpc":
+      return callHealth(context, asked, address, signal);
+  }
 }
 
 async function get(
@@ -57,7 +66,7 @@ async function get(
 ): Promise<ProbeResult> {
   const base = address.kind === "origin" ? address.url : `http://${host ?? serviceHost}`;
   const request = new Request(base + path, {
-    headers: { "user-agent": `selvedge-health/${VERSION}`, accept: "*/*" },
+    headers: { "user-agent": USER_AGENT, accept: "*/*" },
     // A redirect would lead the mesh's own network position elsewhere (CVE-2022-29153 of Consul).
     redirect: "manual",
     cache: "no-store",
@@ -96,16 +105,67 @@ function isFetcher(value: unknown): value is Fetcher {
 }
 
 async function connectTo(address: Address, signal: AbortSignal): Promise<ProbeResult> {
-  if (address.kind !== "origin") return { ok: false, reason: "a Worker has no port" };
-  const { hostname, port, protocol } = new URL(address.url);
-  const socket = connect({ hostname, port: Number(port) || (protocol === "https:" ? 443 : 80) });
+  if (address.kind !== "origin") return NO_PORT;
+  return overSocket(new URL(address.url), "off", signal, async () => ({ ok: true }));
+}
+
+const NO_PORT: ProbeResult = { ok: false, reason: "a Worker has no port" };
+
+async function callHealth(
+  { timeoutMs }: ProbeContext,
+  { service }: Extract<Probe, { kind: "grpc" }>,
+  address: Address,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  if (address.kind !== "origin") return NO_PORT;
+  const url = new URL(address.url);
+  const isTls = url.protocol === "https:";
+  const call = grpcHealth.encodeCall({
+    scheme: isTls ? "https" : "http",
+    authority: url.host,
+    service,
+    timeoutMs,
+    userAgent: USER_AGENT,
+  });
+  return overSocket(url, isTls ? "on" : "off", signal, (socket) => converse(socket, call));
+}
+
+async function converse({ readable, writable }: Socket, call: Uint8Array): Promise<ProbeResult> {
+  const writer = writable.getWriter();
+  // Not awaited: a server that does not read may answer all the same, and one that has gone is seen by reading.
+  const send = (bytes: Uint8Array) => void writer.write(bytes).catch(() => undefined);
+  send(call);
+  const reader: ReadableStreamDefaultReader<Uint8Array> = readable.getReader();
+  let reading = grpcHealth.NOTHING;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return { ok: false, reason: "the server closed the connection" };
+    const step = grpcHealth.receive(reading, value);
+    if (step.kind === "serving") return { ok: true };
+    if (step.kind === "failed") return { ok: false, reason: step.reason };
+    if (step.reply.length > 0) send(step.reply);
+    reading = step.reading;
+  }
+}
+
+/** Opens a connection for `use` and closes it after. */
+async function overSocket(
+  { hostname, port, protocol }: URL,
+  secureTransport: "on" | "off",
+  signal: AbortSignal,
+  use: (socket: Socket) => Promise<ProbeResult>,
+): Promise<ProbeResult> {
+  const socket = connect(
+    { hostname, port: Number(port) || (protocol === "https:" ? 443 : 80) },
+    { secureTransport, allowHalfOpen: false },
+  );
   // Closing is also what ends an attempt that is late; `closed` then rejects with what `opened` has told.
   const close = () => void socket.close().catch(() => undefined);
   socket.closed.catch(() => undefined);
   signal.addEventListener("abort", close);
   try {
     await socket.opened;
-    return { ok: true };
+    return await use(socket);
   } finally {
     close();
   }

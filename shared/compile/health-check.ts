@@ -39,8 +39,9 @@ export function compileCheck(spec: HealthCheckSpec | undefined): HealthCheck | n
   };
 }
 
-function compileProbe({ type, path, host, expectedStatuses }: HealthCheckSpec): Probe {
+function compileProbe({ type, path, host, expectedStatuses, service }: HealthCheckSpec): Probe {
   if (type === "TCP") return { kind: "tcp" };
+  if (type === "GRPC") return { kind: "grpc", service: service ?? "" };
   const statuses = expectedStatuses?.map(parseStatuses) ?? DEFAULT_CHECK.statuses;
   return { kind: "http", path: path ?? "/", host: host ?? null, statuses };
 }

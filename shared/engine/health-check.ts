@@ -24,7 +24,13 @@ export type Probe =
       readonly statuses: readonly StatusRange[];
     }
   /** Content once a TCP connection stands. Only for endpoints with an origin's address. */
-  | { readonly kind: "tcp" };
+  | { readonly kind: "tcp" }
+  /** gRPC's own protocol, content with SERVING. Only for endpoints with an origin's address. */
+  | {
+      readonly kind: "grpc";
+      /** Which service is meant; empty for the server as a whole. */
+      readonly service: string;
+    };
 
 /** A service's check, with defaults filled in. */
 export interface HealthCheck {

@@ -66,6 +66,11 @@ test("a check is read field by field", () => {
     initial: "unhealthy",
   });
   expect(compileCheck(healthCheck.parse({ type: "TCP" }))).toEqual({ ...DEFAULTS, probe: { kind: "tcp" } });
+  expect(compileCheck(healthCheck.parse({ type: "GRPC", service: "shop.v1.Cart" }))).toEqual({
+    ...DEFAULTS,
+    probe: { kind: "grpc", service: "shop.v1.Cart" },
+  });
+  expect(compileCheck(healthCheck.parse({ type: "GRPC" }))?.probe).toEqual({ kind: "grpc", service: "" });
 });
 
 describe("the plan", () => {
@@ -95,8 +100,8 @@ describe("the plan", () => {
     });
   });
 
-  test("leaves Workers out of TCP checks", () => {
-    expect(checkPlan(checked("type: TCP"), "shop/a")?.targets).toEqual([A2]);
+  test.each(["TCP", "GRPC"])("leaves Workers out of %s checks", (type) => {
+    expect(checkPlan(checked(`type: ${type}`), "shop/a")?.targets).toEqual([A2]);
   });
 
   test.each([

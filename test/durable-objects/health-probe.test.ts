@@ -99,3 +99,8 @@ test.each([
   const env = { ...refusing.env, TEXT: "text" } as unknown as Env;
   expect(await probe({ ...refusing, env }, target(address))).toEqual({ ok: false, reason });
 });
+
+test.each(["tcp", "grpc"] as const)("a Worker has no port for %s", async (kind) => {
+  const asked = context(() => new Response(), { probe: kind === "tcp" ? { kind } : { kind, service: "" } });
+  expect(await probe(asked, target("binding:CART"))).toEqual({ ok: false, reason: "a Worker has no port" });
+});

@@ -1,9 +1,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
+import type { Client } from "../../cli/client.ts";
 import { issuedToken, serviceStatus } from "../../shared/wire/admin.ts";
 import { VERSION } from "../../shared/wire/version.ts";
 import { applyDocuments, clientOf, startMesh } from "./bookinfo.ts";
+import { startHealthServer } from "../fakes/grpc-health-server.ts";
 import { ask, inTurns, until } from "./http-client.ts";
 
 /** An HTTP server at a free port of 127.0.0.1; its health is as its owner says. */
@@ -34,7 +36,10 @@ function stop(server: Server): void {
   server.close();
 }
 
-function documents(origins: Readonly<Record<string, Origin>>, healthCheck: object): readonly unknown[] {
+function documents(
+  origins: Readonly<Record<string, { readonly url: string }>>,
+  healthCheck: object,
+): readonly unknown[] {
   const labels = { app: "web" };
   return [
     {
@@ -73,19 +78,7 @@ async function startWeb(healthCheck: object) {
   const headers = { authorization: `Bearer ${token}` };
   return {
     ...origins,
-    /** Waits until the mesh says so of endpoint two; answers how long that took. */
-    async turnsTo(wanted: string): Promise<number> {
-      const begin = performance.now();
-      const seen = await until(
-        async () => {
-          const service = await client.call({ path: "/services/bookinfo/web", answer: serviceStatus });
-          return service.endpoints.find(({ id }) => id === "two")?.health;
-        },
-        (health) => health === wanted,
-      );
-      expect(seen).toBe(wanted);
-      return performance.now() - begin;
-    },
+    turnsTo: (wanted: string) => secondTurnsTo(client, wanted),
     /** Who answers forty calls. */
     async served(): Promise<Record<string, number>> {
       const answers = await inTurns(40, 4, () =>
@@ -99,6 +92,20 @@ async function startWeb(healthCheck: object) {
       return counts;
     },
   };
+}
+
+/** Waits until the mesh says so of endpoint two; answers how long that took. */
+async function secondTurnsTo(client: Client, wanted: string): Promise<number> {
+  const begin = performance.now();
+  const seen = await until(
+    async () => {
+      const service = await client.call({ path: "/services/bookinfo/web", answer: serviceStatus });
+      return service.endpoints.find(({ id }) => id === "two")?.health;
+    },
+    (health) => health === wanted,
+  );
+  expect(seen).toBe(wanted);
+  return performance.now() - begin;
 }
 
 /** Hosts hear of a verdict within the second after which they ask for news. */
@@ -135,4 +142,36 @@ test("an origin that takes no connections fails a TCP check, and comes back with
 
   await new Promise<void>((resolve) => web.two.server.listen(port, "127.0.0.1", resolve));
   expect(await web.turnsTo("healthy")).toBeLessThan(WITHIN_MS);
+});
+
+test("a gRPC server is as healthy as it says, in gRPC's own protocol", async () => {
+  const [one, two] = [await startHealthServer(), await startHealthServer()];
+  onTestFinished(() => one.stop());
+  const client = clientOf(await startMesh());
+  const check = { type: "GRPC", service: "shop.v1.Cart", initialState: "Unhealthy", ...FAST };
+  await applyDocuments(client, documents({ one, two }, check));
+  await secondTurnsTo(client, "healthy");
+
+  for (const bad of [2, "silence"] as const) {
+    two.answer = bad;
+    // A probe that waits for its answer adds its time-out.
+    expect(await secondTurnsTo(client, "unhealthy")).toBeLessThan(WITHIN_MS + 1_000);
+    two.answer = "in pieces";
+    expect(await secondTurnsTo(client, "healthy")).toBeLessThan(WITHIN_MS);
+  }
+
+  await two.stop();
+  await secondTurnsTo(client, "unhealthy");
+  await two.start();
+  onTestFinished(() => two.stop());
+  expect(await secondTurnsTo(client, "healthy")).toBeLessThan(WITHIN_MS);
+
+  const [call] = one.calls;
+  expect(call).toMatchObject({
+    headers: { ":authority": `127.0.0.1:${one.port}`, "user-agent": `selvedge-health/${VERSION}` },
+    message: Buffer.from("\0\0\0\0\x0e\n\x0cshop.v1.Cart").toString("hex"),
+  });
+  expect(
+    Object.keys(call?.headers ?? {}).filter((name) => /authorization|cookie|selvedge/.test(name)),
+  ).toEqual([]);
 });

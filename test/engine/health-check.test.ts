@@ -8,6 +8,7 @@ import {
   record,
   verdictOf,
   type HealthCheck,
+  type Probe,
   type Standing,
 } from "../../shared/engine/health-check.ts";
 import { seeded } from "./random.ts";
@@ -166,13 +167,16 @@ test.each([
   expect(isExpected(status, ranges)).toBe(expected);
 });
 
-test("only origins have a port to connect to", () => {
-  const tcp = check({ probe: { kind: "tcp" } });
-  expect(reaches(tcp, { kind: "origin", url: "https://a.example" })).toBe(true);
-  expect(reaches(tcp, { kind: "binding", name: "A" })).toBe(false);
-  expect(reaches(tcp, { kind: "dispatch", name: "a" })).toBe(false);
-  expect(reaches(check(), { kind: "binding", name: "A" })).toBe(true);
-});
+test.each<[Probe]>([[{ kind: "tcp" }], [{ kind: "grpc", service: "" }]])(
+  "only origins have a port to connect to: %o",
+  (probe) => {
+    const connecting = check({ probe });
+    expect(reaches(connecting, { kind: "origin", url: "https://a.example" })).toBe(true);
+    expect(reaches(connecting, { kind: "binding", name: "A" })).toBe(false);
+    expect(reaches(connecting, { kind: "dispatch", name: "a" })).toBe(false);
+    expect(reaches(check(), { kind: "binding", name: "A" })).toBe(true);
+  },
+);
 
 test.each([
   [0, 10_000],

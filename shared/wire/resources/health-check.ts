@@ -7,10 +7,7 @@ import { z } from "zod";
 import { parseDuration } from "../duration.ts";
 import { absolutePath, duration, preciseHostname } from "./fields.ts";
 
-const TYPES = ["HTTP", "TCP"] as const;
-
-const NO_GRPC =
-  "GRPC is not possible from a Worker, whose fetch speaks no HTTP/2 to origins: check an HTTP path, or TCP";
+const TYPES = ["HTTP", "TCP", "GRPC"] as const;
 
 const NO_STATUS = "write a status such as 200, or a range such as 200-299; from 200 to 599";
 
@@ -48,13 +45,18 @@ function limited(leastMs: number, mostMs: number, message: string) {
 export const healthCheck = z
   .strictObject({
     /** HTTP by default. */
-    type: z.enum(TYPES, { error: ({ input }) => (input === "GRPC" ? NO_GRPC : undefined) }).default("HTTP"),
+    type: z.enum(TYPES).default("HTTP"),
     /** `/` by default (Kubernetes). */
     path: absolutePath.optional(),
     /** The host that Workers see; `<service>.<namespace>` by default. Origins see their own. */
     host: preciseHostname.optional(),
     /** 200-299 by default (Consul). */
     expectedStatuses: z.array(expectedStatus).min(1).max(16).optional(),
+    /** Which of a gRPC server's services is meant; the server as a whole by default (Kubernetes). */
+    service: z
+      .string()
+      .regex(/^[!-~]{1,256}$/, "write 1 to 256 visible ASCII characters, such as shop.v1.Cart")
+      .optional(),
     /** 10 s by default (Kubernetes). */
     interval: interval.optional(),
     /** A tenth of the interval by default. */
@@ -74,6 +76,7 @@ export const healthCheck = z
     for (const field of HTTP_FIELDS) {
       if (spec.type !== "HTTP" && spec[field] !== undefined) refuse(field, "goes with type: HTTP only");
     }
+    if (spec.type !== "GRPC" && spec.service !== undefined) refuse("service", "goes with type: GRPC only");
     const intervalMs = parseDuration(spec.interval ?? "10s") ?? 0;
     if (intervalMs < MIN_INTERVAL_MS) return;
     if ((parseDuration(spec.timeout ?? "1s") ?? 0) > intervalMs) refuse("timeout", "may not exceed interval");

@@ -23,6 +23,8 @@ const check = (text: string) =>
 test.each([
   "",
   "type: TCP, interval: 1s, timeout: 100ms, jitter: 0s",
+  "type: GRPC",
+  "type: GRPC, service: shop.v1.Cart, interval: 1s",
   "type: HTTP, path: /healthz, host: a.test, expectedStatuses: [200, 204, 200-299, 400-599]",
   "interval: 1h, timeout: 10s, jitter: 1h, healthyThreshold: 1, unhealthyThreshold: 100, initialState: Unhealthy",
 ])("{%s} is accepted", (text) => {
@@ -30,8 +32,11 @@ test.each([
 });
 
 test.each([
-  ["type: GRPC", ["type: GRPC is not possible from a Worker"]],
-  ["type: UDP", ["type: must be HTTP or TCP"]],
+  ["type: UDP", ["type: must be HTTP or TCP or GRPC"]],
+  ["type: GRPC, path: /a", ["path: goes with type: HTTP only"]],
+  ["type: GRPC, service: ''", ["service: write 1 to 256 visible ASCII characters"]],
+  ["type: GRPC, service: a b", ["service: write 1 to 256 visible ASCII characters"]],
+  ["type: TCP, service: a", ["service: goes with type: GRPC only"]],
   [
     "type: TCP, path: /a, host: a.test, expectedStatuses: [200]",
     ["path: goes with", "host: goes", "expectedStatuses: goes"],
