@@ -40,20 +40,102 @@ describe("DestinationRule", () => {
       { loadBalancer: { type: "RoundRobin" }, slowStart: { window: "1m30s", aggression: 2 } },
     ],
     [
+      "{loadBalancer: {simple: LEAST_REQUEST, warmup: {duration: 1m, minimumPercent: 5}}}",
+      { loadBalancer: { type: "LeastRequest" }, slowStart: { window: "1m", minimumPercent: 5 } },
+    ],
+    ["{loadBalancer: {simple: RANDOM, warmup: {duration: 1m}}}", { loadBalancer: { type: "Random" } }],
+    [
+      "{loadBalancer: {consistentHash: {useSourceIp: true}, warmupDurationSecs: 1m}}",
+      { loadBalancer: { type: "RingHash", hashKey: [{ type: "SourceIP" }] } },
+    ],
+    [
       "{connectionPool: {tcp: {connectTimeout: 30ms}, http: {maxRetries: 5}}}",
-      { timeouts: { connect: "30ms" }, retry: { budget: { percent: 0, minPerSecond: 5 } } },
+      { timeouts: { connect: "30ms" }, concurrency: { maxRetries: 5 } },
+    ],
+    // The sample of Istio's own page about circuit breaking.
+    [
+      "{connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1, maxRequestsPerConnection: 1}}}",
+      { concurrency: { maxRequests: 1, maxPendingRequests: 1 } },
+    ],
+    ["{connectionPool: {tcp: {maxConnections: 100}}}", { concurrency: { maxRequests: 100 } }],
+    [
+      "{connectionPool: {http: {http2MaxRequests: 1000}}}",
+      { concurrency: { maxRequests: 1000, maxPendingRequests: 0 } },
     ],
     [
-      "{retryBudget: {percent: 25, minRetryConcurrency: 4}}",
-      { retry: { budget: { percent: 25, minPerSecond: 4 } } },
+      "{connectionPool: {tcp: {maxConnections: 10}, http: {http2MaxRequests: 9, http1MaxPendingRequests: 5}}}",
+      { concurrency: { maxRequests: 9, maxPendingRequests: 0 } },
     ],
     [
-      "{outlierDetection: {}}",
-      { circuitBreaker: { consecutiveFailures: 5, openFor: "30s", rejects: false }, panicThreshold: 0 },
+      "{connectionPool: {tcp: {maxConnections: 10}, http: {http2MaxRequests: 10, http1MaxPendingRequests: 4294967295}}}",
+      { concurrency: { maxRequests: 10, maxPendingRequests: 1_000_000 } },
+    ],
+    // Zero is not said, and what Istio itself has in place of it is no limit.
+    [
+      "{connectionPool: {tcp: {maxConnections: 4294967295}, http: {http2MaxRequests: 0, http1MaxPendingRequests: 0, maxRetries: 0}}}",
+      {},
     ],
     [
-      "{outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 3, baseEjectionTime: 1m, minHealthPercent: 40, maxEjectionPercent: 100}}",
-      { circuitBreaker: { consecutiveFailures: 3, openFor: "1m", rejects: true }, panicThreshold: 40 },
+      "{retryBudget: {percent: 25, minRetryConcurrency: 4, budgetInterval: 5s}, connectionPool: {http: {maxRetries: 3}}}",
+      { retry: { budget: { percent: 25, minPerSecond: 4, window: "5s" } } },
+    ],
+    ["{outlierDetection: {}}", { outlierDetection: { successRate: false }, panicThreshold: 0 }],
+    [
+      `{outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 3, interval: 5s, baseEjectionTime: 1m,
+        minHealthPercent: 40, maxEjectionPercent: 100}}`,
+      {
+        outlierDetection: {
+          consecutive5xxErrors: 0,
+          consecutiveGatewayErrors: 3,
+          interval: "5s",
+          baseEjectionTime: "1m",
+          maxEjectionPercent: 100,
+          successRate: false,
+        },
+        panicThreshold: 40,
+      },
+    ],
+    [
+      "{outlierDetection: {splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 7, maxEjectionPercent: 0}}",
+      {
+        outlierDetection: {
+          splitExternalLocalOriginErrors: true,
+          consecutiveLocalOriginFailures: 7,
+          successRate: false,
+        },
+        panicThreshold: 0,
+      },
+    ],
+    [
+      "{outlierDetection: {consecutiveErrors: 3, splitExternalLocalOriginErrors: false, consecutiveLocalOriginFailures: 7}}",
+      { outlierDetection: { splitExternalLocalOriginErrors: false, successRate: false }, panicThreshold: 0 },
+    ],
+    ["{loadBalancer: {localityLbSetting: {enabled: true}}}", { locality: { mode: "Prefer" } }],
+    [
+      "{loadBalancer: {localityLbSetting: {enabled: false, failover: [{from: a, to: b}]}}}",
+      { locality: { mode: "None" } },
+    ],
+    [
+      "{loadBalancer: {localityLbSetting: {failover: [{from: us-east, to: eu-west}]}}}",
+      { locality: { mode: "Prefer", failover: [{ from: "us-east", to: "eu-west" }] } },
+    ],
+    [
+      "{loadBalancer: {localityLbSetting: {failoverPriority: [topology.kubernetes.io/region, topology.kubernetes.io/zone]}}}",
+      { locality: { mode: "Prefer" } },
+    ],
+    [
+      `{loadBalancer: {localityLbSetting: {distribute: [
+        {from: us-west/zone1/*, to: {us-west/zone1/*: 80, us-west/zone2: 20}}, {from: us-east/*, to: {eu: 100}}, {from: '*', to: {'*': 100}}]}}}`,
+      {
+        locality: {
+          mode: "Prefer",
+          distribute: [
+            { from: "us-west/zone1", to: { "us-west/zone1": 80, "us-west/zone2": 20 } },
+            { from: "us-east", to: { eu: 100 } },
+            { from: "*", to: { "*": 100 } },
+          ],
+        },
+      },
     ],
   ])("%s", (traffic, policy) => {
     expect(policyOf(`{host: web, trafficPolicy: ${traffic}}`)).toEqual({ targetRefs, ...policy });
@@ -82,8 +164,28 @@ describe("DestinationRule", () => {
     ["{host: web, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}", "simple: must be"],
     ["{host: web, trafficPolicy: {loadBalancer: {consistentHash: {}}}}", "consistentHash: takes exactly one"],
     [
-      "{host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true}}}}",
-      "enabled: not supported",
+      "{host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {failoverPriority: [version]}}}}",
+      "failoverPriority: must be topology.kubernetes.io/region, topology.kubernetes.io/zone",
+    ],
+    [
+      "{host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {failover: [{from: a/b, to: c}]}}}}",
+      "failover[0].from: write a region, without a zone",
+    ],
+    [
+      "{host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: a/b/c, to: {a: 100}}]}}}}",
+      "distribute[0].from: write region, region/zone or *",
+    ],
+    [
+      "{host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: a, to: {a: 99}}]}}}}",
+      "locality.distribute[0].to: shares must sum to 100",
+    ],
+    [
+      "{host: web, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [], failover: []}}}}",
+      "localityLbSetting: takes one of distribute, failover and failoverPriority",
+    ],
+    [
+      "{host: web, trafficPolicy: {retryBudget: {budgetInterval: 1500ms}}}",
+      "retry.budget.window: must be whole seconds from 1s to 60s",
     ],
     [
       "{host: web, trafficPolicy: {tls: {mode: MUTUAL}}}",
@@ -98,16 +200,33 @@ describe("DestinationRule", () => {
     expect(problemsOf(document("DestinationRule", spec))).toEqual([expect.stringContaining(problem)]);
   });
 
-  test("what has no equivalent is told", () => {
-    const traffic = `{connectionPool: {tcp: {maxConnections: 1}}, outlierDetection: {interval: 1s, maxEjectionPercent: 50},
-      tls: {mode: ISTIO_MUTUAL}}`;
+  test.each<[traffic: string, fields: readonly string[]]>([
+    [
+      "{connectionPool: {tcp: {maxConnections: 1, idleTimeout: 1s}, http: {maxRequestsPerConnection: 1}}, tls: {mode: ISTIO_MUTUAL}}",
+      ["connectionPool.tcp.idleTimeout", "connectionPool.http.maxRequestsPerConnection", "tls"],
+    ],
+    [
+      "{connectionPool: {http: {http2MaxRequests: 9, http1MaxPendingRequests: 9}}}",
+      ["connectionPool.http.http1MaxPendingRequests"],
+    ],
+    [
+      "{connectionPool: {http: {http1MaxPendingRequests: 9}}}",
+      ["connectionPool.http.http1MaxPendingRequests"],
+    ],
+    [
+      "{retryBudget: {minRetryConcurrency: 1}, connectionPool: {http: {maxRetries: 1}}}",
+      ["connectionPool.http.maxRetries", "retryBudget.minRetryConcurrency"],
+    ],
+    [
+      "{outlierDetection: {interval: 1s, maxEjectionPercent: 50, consecutiveErrors: 1, consecutiveLocalOriginFailures: 1}}",
+      ["outlierDetection.consecutiveErrors", "outlierDetection.consecutiveLocalOriginFailures"],
+    ],
+    ["{loadBalancer: {simple: RANDOM, warmup: {duration: 1s}}}", ["loadBalancer.warmup"]],
+  ])("of %s is told what has no equivalent", (traffic, fields) => {
     const notes = notesOf(document("DestinationRule", `{host: web, trafficPolicy: ${traffic}}`));
-    expect(notes.map((note) => note.split(": ")[1])).toEqual([
-      "spec.trafficPolicy.connectionPool.tcp.maxConnections",
-      "spec.trafficPolicy.outlierDetection.interval",
-      "spec.trafficPolicy.outlierDetection.maxEjectionPercent",
-      "spec.trafficPolicy.tls",
-    ]);
+    expect(notes.map((note) => note.split(": ")[1])).toEqual(
+      fields.map((field) => `spec.trafficPolicy.${field}`),
+    );
   });
 });
 
@@ -126,7 +245,7 @@ describe("ServiceEntry and WorkloadEntry", () => {
 
   test("endpoints that are listed answer for every host", () => {
     const spec = `{hosts: [one, two], ports: [{number: 80, name: http, protocol: http, targetPort: 8080}], resolution: STATIC,
-      endpoints: [{address: 93.184.216.34, weight: 3, labels: {version: v1}, serviceAccount: db},
+      endpoints: [{address: 93.184.216.34, weight: 3, labels: {version: v1}, serviceAccount: db, locality: eu/a},
         {address: '2606:2800:220:1::1', ports: {http: 9090}}]}`;
     const ports = [{ name: "http", port: 80 }];
     expect(specsOf(document("ServiceEntry", spec))).toEqual({
@@ -136,6 +255,7 @@ describe("ServiceEntry and WorkloadEntry", () => {
         address: "http://93.184.216.34:8080",
         weight: 3,
         serviceAccount: "db",
+        locality: "eu/a",
         services: ["one", "two"],
       },
       "Endpoint serviceentry.a.1": { address: "http://[2606:2800:220:1::1]:9090", services: ["one", "two"] },
@@ -154,6 +274,28 @@ describe("ServiceEntry and WorkloadEntry", () => {
     });
   });
 
+  test.each<[fields: string, locality: string | undefined, notes: readonly string[]]>([
+    ["locality: ''", undefined, []],
+    ["locality: us-west", "us-west", []],
+    ["locality: us-west/zone1", "us-west/zone1", []],
+    [
+      "locality: us-west/zone1/rack7",
+      "us-west/zone1",
+      ["WorkloadEntry shop/a: spec.locality: the sub-zone has no effect: places are zones here"],
+    ],
+    ["labels: {istio-locality: us-west.zone1}", "us-west/zone1", []],
+    ["labels: {istio-locality: us-west}, locality: us-east", "us-east", []],
+  ])("a workload with %s is at %s", (fields, locality, notes) => {
+    const yaml = document("WorkloadEntry", `{address: vm.test, ports: {http: 80}, ${fields}}`);
+    expect(specsOf(yaml)).toEqual({
+      "Endpoint workloadentry.a": {
+        address: "http://vm.test:80",
+        ...(locality === undefined ? {} : { locality }),
+      },
+    });
+    expect(notesOf(yaml)).toEqual(notes);
+  });
+
   const PORTS = "ports: [{number: 80, name: http, protocol: HTTP}]";
 
   test.each<[kind: string, spec: string, problem: string]>([
@@ -167,6 +309,11 @@ describe("ServiceEntry and WorkloadEntry", () => {
       "spec.ports: one port at most",
     ],
     ["WorkloadEntry", "{address: vm.test}", "spec.ports: name exactly one port"],
+    [
+      "WorkloadEntry",
+      "{address: vm.test, ports: {http: 80}, locality: a/b/c/d}",
+      "spec.locality: write region/zone/subzone",
+    ],
     ["WorkloadEntry", "{address: 'unix:///run/a'}", "spec.address: must be an IP address or a host name"],
   ])("%s %s is refused", (kind, spec, problem) => {
     expect(problemsOf(document(kind, spec))).toEqual([expect.stringContaining(problem)]);

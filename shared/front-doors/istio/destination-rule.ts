@@ -4,6 +4,7 @@
  * @module
  */
 import type { DestinationRuleSpec, DestinationTraffic } from "../../wire/resources/destination-rule.ts";
+import { concurrencyOf, queues, type EnvoyLimits } from "../envoy-limits.ts";
 import { toDuration } from "../time.ts";
 import {
   conclude,
@@ -17,6 +18,7 @@ import {
   type Translation,
 } from "../translation.ts";
 import { serviceOf } from "./host.ts";
+import { localityOf } from "./locality.ts";
 
 /** Translates a DestinationRule. Subsets stay names, so that routes may come before or after them. */
 export function translateDestinationRule(document: Foreign<DestinationRuleSpec>): Translation {
@@ -53,8 +55,10 @@ function trafficOf(policy: DestinationTraffic | undefined, path: string, report:
     loadBalancer: balancerOf(policy.loadBalancer),
     slowStart: slowStartOf(policy.loadBalancer),
     timeouts: connectTimeout === undefined ? undefined : { connect: toDuration(connectTimeout) },
-    retry: budgetOf(policy),
-    ...circuitOf(policy.outlierDetection),
+    retry: budgetOf(policy.retryBudget),
+    concurrency: concurrencyOf(limitsOf(policy)),
+    locality: localityOf(policy.loadBalancer?.localityLbSetting),
+    ...outlierOf(policy.outlierDetection),
   });
 }
 
@@ -93,97 +97,120 @@ function hashKeyOf(
 }
 
 function slowStartOf(spec: DestinationTraffic["loadBalancer"]): object | undefined {
-  const duration = spec?.warmup?.duration ?? spec?.warmupDurationSecs;
-  if (duration === undefined) return undefined;
+  const duration = durationOfWarmup(spec);
+  if (duration === undefined || !warmsUp(spec)) return undefined;
   const { minimumPercent, aggression } = spec?.warmup ?? {};
   return present({ window: toDuration(duration), minimumPercent, aggression });
 }
 
-/**
- * Envoy's limits are numbers of retries in flight, the mesh's are numbers a
- * second: the same where a retry takes a second, stricter where it is faster.
- */
-function budgetOf({ retryBudget, connectionPool }: DestinationTraffic): object | undefined {
-  const maxRetries = connectionPool?.http?.maxRetries;
-  if (retryBudget !== undefined) {
-    return {
-      budget: present({ percent: retryBudget.percent, minPerSecond: retryBudget.minRetryConcurrency }),
-    };
-  }
-  return maxRetries === undefined ? undefined : { budget: { percent: 0, minPerSecond: maxRetries } };
+function durationOfWarmup(spec: DestinationTraffic["loadBalancer"]): string | undefined {
+  return spec?.warmup?.duration ?? spec?.warmupDurationSecs;
 }
 
-/** Istio's default, Envoy's too. */
-const FAILURES = 5;
-/** As good as never: the circuit cannot be turned off. */
-const NEVER = 10_000;
+/** Istio: with round robin and least request, of which the latter is the default. */
+function warmsUp(spec: DestinationTraffic["loadBalancer"]): boolean {
+  return spec?.consistentHash === undefined && spec?.simple !== "RANDOM";
+}
 
-function circuitOf(spec: DestinationTraffic["outlierDetection"]): object {
-  if (spec === undefined) return {};
-  const { consecutive5xxErrors, consecutiveGatewayErrors, consecutiveErrors } = spec;
-  const counts = [consecutive5xxErrors ?? consecutiveErrors ?? FAILURES, consecutiveGatewayErrors ?? 0];
-  const failures = Math.min(...counts.filter((count) => count > 0), NEVER);
+function budgetOf(budget: DestinationTraffic["retryBudget"]): object | undefined {
+  if (budget === undefined) return undefined;
+  const { percent, minRetryConcurrency, budgetInterval } = budget;
+  const window = budgetInterval === undefined ? undefined : toDuration(budgetInterval);
+  return { budget: present({ percent, minPerSecond: minRetryConcurrency, window }) };
+}
+
+/** 0 is no limit in Istio. Envoy asks a budget in place of `maxRetries`. */
+function limitsOf({ connectionPool, retryBudget }: DestinationTraffic): EnvoyLimits {
+  const { tcp, http } = connectionPool ?? {};
   return {
-    circuitBreaker: {
-      consecutiveFailures: failures,
-      openFor: toDuration(spec.baseEjectionTime ?? "30s"),
-      // Only where everything may be ejected may nothing be left to call.
-      rejects: spec.maxEjectionPercent === 100,
-    },
-    // Istio: 0 where outlier detection is configured.
-    panicThreshold: spec.minHealthPercent ?? 0,
+    maxConnections: tcp?.maxConnections || undefined,
+    maxPendingRequests: http?.http1MaxPendingRequests || undefined,
+    maxRequests: http?.http2MaxRequests || undefined,
+    maxRetries: retryBudget === undefined ? http?.maxRetries || undefined : undefined,
+  };
+}
+
+/** Istio's defaults: Envoy's, but for success rates and panic, which are off. */
+function outlierOf(spec: DestinationTraffic["outlierDetection"]): object {
+  if (spec === undefined) return {};
+  const { interval, baseEjectionTime, minHealthPercent, splitExternalLocalOriginErrors: isSplit } = spec;
+  return {
+    outlierDetection: present({
+      interval: interval === undefined ? undefined : toDuration(interval),
+      baseEjectionTime: baseEjectionTime === undefined ? undefined : toDuration(baseEjectionTime),
+      // 0 is Istio's "not said", here and for local failures.
+      maxEjectionPercent: spec.maxEjectionPercent || undefined,
+      consecutive5xxErrors: spec.consecutive5xxErrors,
+      consecutiveGatewayErrors: spec.consecutiveGatewayErrors,
+      splitExternalLocalOriginErrors: isSplit,
+      consecutiveLocalOriginFailures:
+        isSplit === true ? spec.consecutiveLocalOriginFailures || undefined : undefined,
+      successRate: false,
+    }),
+    panicThreshold: minHealthPercent ?? 0,
   };
 }
 
 /** What has no equivalent, each with what holds instead. */
-function reportOn(
-  { connectionPool, outlierDetection, retryBudget, tls }: DestinationTraffic,
-  path: string,
-  report: Report,
-): void {
-  const { tcp = {}, http = {} } = connectionPool ?? {};
-  const kept: Readonly<Record<string, readonly string[]>> = { tcp: ["connectTimeout"], http: ["maxRetries"] };
-  for (const [part, fields] of Object.entries({ tcp, http })) {
-    for (const field of Object.keys(fields)) {
-      if (kept[part]?.includes(field) === true) continue;
-      report.note(
-        `${path}.connectionPool.${part}.${field}`,
-        "has no effect: the platform keeps the connections",
-      );
-    }
+function reportOn(policy: DestinationTraffic, path: string, report: Report): void {
+  reportOnPool(policy, `${path}.connectionPool`, report);
+  const { loadBalancer, outlierDetection, retryBudget, tls } = policy;
+  const note = (field: string, message: string) => report.note(`${path}.${field}`, message);
+  if (durationOfWarmup(loadBalancer) !== undefined && !warmsUp(loadBalancer)) {
+    note("loadBalancer.warmup", "has no effect with RANDOM and consistentHash, as in Istio");
   }
-  const {
-    interval,
-    maxEjectionPercent,
-    consecutiveGatewayErrors,
-    consecutiveLocalOriginFailures,
-    splitExternalLocalOriginErrors,
-  } = outlierDetection ?? {};
-  const at = `${path}.outlierDetection`;
-  if (interval !== undefined)
-    report.note(`${at}.interval`, "has no effect: each failure is counted as it happens");
-  if (maxEjectionPercent !== undefined && maxEjectionPercent < 100) {
-    report.note(
-      `${at}.maxEjectionPercent`,
-      "below 100 endpoints are shut out one by one, and all are called when none would be left",
+  if (outlierDetection?.consecutiveErrors !== undefined) {
+    note(
+      "outlierDetection.consecutiveErrors",
+      "has no effect, as in Istio by now: write consecutive5xxErrors or consecutiveGatewayErrors",
     );
   }
-  if ((consecutiveGatewayErrors ?? 0) > 0) {
-    report.note(`${at}.consecutiveGatewayErrors`, "one counter counts every 5xx; the lower limit holds");
-  }
-  if (consecutiveLocalOriginFailures !== undefined || splitExternalLocalOriginErrors !== undefined) {
-    report.note(
-      `${at}.splitExternalLocalOriginErrors`,
-      "has no effect: one counter counts connections that fail, too",
+  if (
+    outlierDetection?.consecutiveLocalOriginFailures !== undefined &&
+    outlierDetection.splitExternalLocalOriginErrors !== true
+  ) {
+    note(
+      "outlierDetection.consecutiveLocalOriginFailures",
+      "has no effect without splitExternalLocalOriginErrors, as in Istio",
     );
   }
-  if (http.maxRetries !== undefined || retryBudget?.minRetryConcurrency !== undefined) {
-    report.note(`${path}.retryBudget`, "retries are counted by the second, not by how many run at once");
+  if (retryBudget?.minRetryConcurrency !== undefined) {
+    note(
+      "retryBudget.minRetryConcurrency",
+      "retries are counted by the second here, not by how many run at once",
+    );
   }
   if (tls !== undefined) {
-    report.note(
-      `${path}.tls`,
+    note(
+      "tls",
       "has no effect: an endpoint's address says whether TLS is spoken, and tokens prove who calls",
     );
+  }
+}
+
+const LIMITS: Readonly<Record<"tcp" | "http", readonly string[]>> = {
+  tcp: ["connectTimeout", "maxConnections"],
+  http: ["http1MaxPendingRequests", "http2MaxRequests", "maxRetries"],
+};
+
+function reportOnPool(policy: DestinationTraffic, path: string, report: Report): void {
+  const { tcp = {}, http = {} } = policy.connectionPool ?? {};
+  for (const [part, fields] of [
+    ["tcp", tcp],
+    ["http", http],
+  ] as const) {
+    for (const field of Object.keys(fields).filter((one) => !LIMITS[part].includes(one))) {
+      report.note(`${path}.${part}.${field}`, "has no effect: the platform keeps the connections");
+    }
+  }
+  const limits = limitsOf(policy);
+  if (limits.maxPendingRequests !== undefined && !queues(limits)) {
+    report.note(
+      `${path}.http.http1MaxPendingRequests`,
+      "has no effect: calls wait only where tcp.maxConnections is the lower limit",
+    );
+  }
+  if (http.maxRetries && policy.retryBudget !== undefined) {
+    report.note(`${path}.http.maxRetries`, "has no effect beside retryBudget, as in Envoy");
   }
 }

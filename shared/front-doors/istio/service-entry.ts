@@ -89,14 +89,25 @@ function bracketed(address: string): string {
 }
 
 function endpointSpec(entry: WorkloadEntrySpec, address: string, report: Report): object {
-  if (entry.locality !== undefined || entry.network !== undefined) {
-    report.note("spec", "locality and network have no effect: endpoints have no locality");
+  if (entry.network !== undefined) {
+    report.note("spec.network", "has no effect: every endpoint is reached by its address");
   }
   return present({
     address,
     weight: entry.weight === undefined || entry.weight === 0 ? undefined : entry.weight,
     serviceAccount: entry.serviceAccount,
+    locality: placeOf(entry, report),
   });
+}
+
+/** Region and zone; labels say it where the field does not (`istio-locality`, with dots). */
+function placeOf({ locality, labels }: WorkloadEntrySpec, report: Report): string | undefined {
+  const told = locality || labels["istio-locality"]?.replaceAll(".", "/") || "";
+  const [region = "", zone, subzone] = told.split("/");
+  if (subzone !== undefined)
+    report.note("spec.locality", "the sub-zone has no effect: places are zones here");
+  if (region === "") return undefined;
+  return zone === undefined ? region : `${region}/${zone}`;
 }
 
 /** Translates a WorkloadEntry: an Endpoint that Services select by its labels. */

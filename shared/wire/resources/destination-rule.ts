@@ -5,8 +5,8 @@
  * @module
  */
 import { z } from "zod";
-import { headerName, labels, notYet, unique } from "./fields.ts";
-import { exportTo, goDuration, preciseHost } from "./istio-fields.ts";
+import { headerName, labels, localityText, notYet, unique } from "./fields.ts";
+import { exportTo, goDuration, istioPlace, preciseHost } from "./istio-fields.ts";
 
 const count = z
   .int()
@@ -48,6 +48,35 @@ const warmup = z.strictObject({
   aggression: z.number().min(1).max(100).optional(),
 });
 
+const region = localityText.refine((place) => !place.includes("/"), "write a region, without a zone");
+
+/** The one order of labels that is also the mesh's: the same zone, then the same region, then all others. */
+const PRIORITY = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
+
+const localityLbSetting = z
+  .strictObject({
+    enabled: z.boolean().nullable().optional(),
+    distribute: z
+      .array(z.strictObject({ from: istioPlace, to: z.record(istioPlace, z.int().min(1).max(100)) }))
+      .max(64)
+      .optional(),
+    failover: z
+      .array(z.strictObject({ from: region, to: region }))
+      .max(64)
+      .optional(),
+    failoverPriority: z
+      .array(z.string())
+      .refine((labels) => labels.length === 2 && labels.every((label, index) => label === PRIORITY[index]), {
+        error: `must be ${PRIORITY.join(", ")}: endpoints are told apart by region and zone alone`,
+      })
+      .optional(),
+  })
+  .refine(
+    ({ distribute, failover, failoverPriority }) =>
+      [distribute, failover, failoverPriority].filter((field) => field !== undefined).length <= 1,
+    "takes one of distribute, failover and failoverPriority",
+  );
+
 const loadBalancer = z
   .strictObject({
     simple: z
@@ -56,11 +85,7 @@ const loadBalancer = z
       })
       .optional(),
     consistentHash: consistentHash.optional(),
-    localityLbSetting: z
-      .strictObject({
-        enabled: z.literal(false, { error: "not supported yet: endpoints have no locality; write false" }),
-      })
-      .optional(),
+    localityLbSetting: localityLbSetting.optional(),
     warmupDurationSecs: goDuration.optional(),
     warmup: warmup.optional(),
   })

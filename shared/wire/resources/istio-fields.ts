@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { label } from "../resource.ts";
-import { headerName, port } from "./fields.ts";
+import { headerName, localityText, port } from "./fields.ts";
 
 /** One of `exact`, `prefix` and `regex`, or nothing of them: present, whatever the value. */
 export const stringMatch = z
@@ -69,6 +69,23 @@ export const headerEdits = z.strictObject({
   request: headerEdit.optional(),
   response: headerEdit.optional(),
 });
+
+/** `region`, `region/zone`, each also with `/*` for all below it, or `*`: places as a DestinationRule writes them. */
+export const istioPlace = z
+  .string()
+  .refine((place) => place === "*" || localityText.safeParse(place.replace(/(\/\*){1,2}$/, "")).success, {
+    error: "write region, region/zone or *, such as us-west/zone1/*; there are no sub-zones",
+  });
+
+/** Where a workload is: `region/zone/subzone`, or less of it; empty is nowhere. */
+export const istioLocality = z.string().refine(
+  (place) => {
+    const [region = "", zone, subzone, ...rest] = place.split("/");
+    const parts = [region, zone, subzone].filter((part) => part !== undefined);
+    return place === "" || (rest.length === 0 && parts.every((part) => localityText.safeParse(part).success));
+  },
+  { error: "write region/zone/subzone, such as us-west/zone1/rack7" },
+);
 
 export type StringMatch = z.output<typeof stringMatch>;
 export type Destination = z.output<typeof destination>;

@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { labels, port, unique } from "./fields.ts";
-import { exportTo, preciseHost } from "./istio-fields.ts";
+import { exportTo, istioLocality, preciseHost } from "./istio-fields.ts";
 
 const HTTP_ONLY = "must be HTTP, HTTPS, HTTP2, GRPC or TLS; other protocols are not supported yet";
 
@@ -30,7 +30,7 @@ export const workloadEntrySpec = z.strictObject({
   ports: z.record(z.string(), port).default({}),
   labels: labels.default({}),
   network: z.string().optional(),
-  locality: z.string().optional(),
+  locality: istioLocality.optional(),
   weight: z.int().min(0).max(1000).optional(),
   serviceAccount: z.string().max(253).optional(),
 });
