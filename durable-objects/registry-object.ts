@@ -47,6 +47,7 @@ import {
 import { compile, keepSmall, loadWorld, move, oversized, type Compiled } from "./registry-world.ts";
 import { KEPT_REVISIONS, REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
 import { answerSync } from "./registry-sync.ts";
+import { RegistryWatch } from "./registry-watch.ts";
 import { clashes, judge } from "./registry-foreign.ts";
 import { migrate } from "./schema.ts";
 import { UnitStore } from "./unit-store.ts";
@@ -76,6 +77,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   readonly #store: RegistryStore;
   readonly #units: UnitStore;
   readonly #orders: HealthOrders;
+  readonly #watch = new RegistryWatch();
   #world: world.World | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -185,7 +187,12 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     };
   }
 
+  /** Answers at once, or holds an answer that would tell nothing until it does, or until its time is over. */
   async sync(request: SyncRequest): Promise<SyncAnswer> {
+    const answer = answerSync(this.#units, request);
+    const isNews = answer.units.length > 0 || answer.missing.length > 0;
+    if (isNews || request.waitMs === undefined || request.wanted.length > 0) return answer;
+    await this.#watch.next(request.held, request.waitMs);
     return answerSync(this.#units, request);
   }
 
@@ -273,6 +280,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       this.#units.write(compiled);
       this.#orders.update(this.#loadWorld(), keys);
     });
+    this.#watch.tell(compiled.keys());
   }
 
   /**

@@ -7,13 +7,13 @@
 import type { Millis } from "../engine/time.ts";
 import { createTokenCache } from "../identity/token-cache.ts";
 import type { TokenCache } from "../identity/token-cache.ts";
+import { createSnapshot } from "./freshness.ts";
+import type { Snapshot } from "./freshness.ts";
 import type { Leasing } from "./limit-leases.ts";
 import { createMeter } from "./meter.ts";
 import type { Meter } from "./meter.ts";
 import type { HeldToken } from "./peer-token.ts";
 import type { Ports } from "./ports.ts";
-import { createSnapshot } from "./sync.ts";
-import type { Snapshot } from "./sync.ts";
 
 export interface MeshState {
   /** Names the isolate in reports. */

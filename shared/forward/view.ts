@@ -61,14 +61,15 @@ export interface View {
   /** 0: nothing was ever loaded. */
   readonly version: number;
   readonly units: ReadonlyMap<UnitKey, Linked>;
-  /** Units that the registry said do not exist, as of `version`. Bounded: names come from clients. */
+  /** Units that do not exist, as of `version`: the registry tells when they do. Bounded: names come from clients. */
   readonly missing: ReadonlySet<UnitKey>;
 }
 
 /** The view of a host that has loaded nothing. */
 export const BLANK: View = { version: 0, units: new Map(), missing: new Set() };
 
-const MAX_MISSING = 1_000;
+/** Each is named in every question to the registry, so that it tells when they exist. */
+const MAX_MISSING = 250;
 
 /** What linking needs of the host. */
 export interface Linking {
@@ -86,6 +87,14 @@ export function knows(view: View, key: UnitKey): boolean {
   return view.units.has(key) || view.missing.has(key);
 }
 
+/** Whether one view knows all that another does, so that what is told of the one holds for the other. */
+export function covers(view: View, other: View): boolean {
+  if (view === other) return true;
+  for (const key of other.units.keys()) if (!knows(view, key)) return false;
+  for (const key of other.missing) if (!knows(view, key)) return false;
+  return true;
+}
+
 /**
  * Takes in a sync answer, whole or not at all: an older version or a unit
  * that cannot be used refuses it, and the caller keeps the view that it has.
@@ -93,6 +102,8 @@ export function knows(view: View, key: UnitKey): boolean {
 export function swapIn(view: View, answer: SyncAnswer, linking: Linking): Swap {
   if (answer.version < view.version)
     return { kind: "refused", why: `version ${answer.version} is older than ${view.version}` };
+  if (answer.version === view.version && answer.units.length === 0 && answer.missing.length === 0)
+    return { kind: "swapped", view };
   const units = new Map(view.units);
   for (const key of answer.missing) units.delete(key);
   for (const [key, unit] of answer.units) {
@@ -103,9 +114,24 @@ export function swapIn(view: View, answer: SyncAnswer, linking: Linking): Swap {
   return { kind: "swapped", view: { version: answer.version, units, missing: missingAfter(view, answer) } };
 }
 
+/**
+ * Takes in units from the registry's store, as they were at `answer.version`
+ * or later: what the view knows of the registry itself is newer and stays.
+ * The view is then as old as the oldest of both, so that the registry tells
+ * what has changed since.
+ */
+export function fillIn(view: View, answer: SyncAnswer, linking: Linking): Swap {
+  const fresh = {
+    units: answer.units.filter(([key]) => !knows(view, key)),
+    missing: answer.missing.filter((key) => !knows(view, key)),
+  };
+  if (fresh.units.length === 0 && fresh.missing.length === 0) return { kind: "swapped", view };
+  const version = view.version === 0 ? answer.version : Math.min(view.version, answer.version);
+  return swapIn({ ...view, version }, { version, ...fresh }, linking);
+}
+
 function missingAfter(view: View, answer: SyncAnswer): ReadonlySet<UnitKey> {
-  // A new version may have brought what an older one lacked.
-  const missing = new Set(answer.version === view.version ? view.missing : []);
+  const missing = new Set(view.missing);
   for (const [key] of answer.units) missing.delete(key);
   for (const key of answer.missing) missing.add(key);
   for (const oldest of missing) {

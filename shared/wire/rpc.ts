@@ -73,7 +73,7 @@ export interface ListRequest {
 export interface SyncRequest {
   /** The version of the host's snapshot; 0 for none. */
   readonly version: number;
-  /** Units that the host holds: told when they changed since `version`. */
+  /** Units that the host holds, or knows not to exist: told when they changed since `version`. */
   readonly held: readonly UnitKey[];
   /** Units that the host wants and does not hold: always answered, with the units that they refer to. */
   readonly wanted: readonly UnitKey[];
@@ -89,6 +89,17 @@ export interface SyncAnswer {
   readonly units: readonly (readonly [UnitKey, Unit])[];
   /** Units that do not exist (any more). */
   readonly missing: readonly UnitKey[];
+  /**
+   * Set where the registry could not be asked and its store was: the units are as they were at `version` or later,
+   * which may lie below that of the host, and what is neither among them nor missing is not known. Only for what is
+   * wanted; absent from the registry's own answers.
+   */
+  readonly stored?: StoredMark;
+}
+
+export interface StoredMark {
+  /** Entries of the store that were not believed: of another signature, another key or an unknown form. */
+  readonly refused: number;
 }
 
 /** An endpoint that registered itself, as the health object publishes it. */

@@ -59,6 +59,15 @@ export interface MeshKitOptions {
   /** Rate-limit bindings of the host, by name. */
   readonly limiters?: Readonly<Record<string, Limiter>>;
   readonly locality?: Locality;
+  /** Time and a registry that several hosts share; of their own unless given. */
+  readonly world?: World;
+  readonly seed?: number;
+}
+
+/** What hosts of one mesh share. */
+export interface World {
+  readonly clock: Clock;
+  readonly registry: Registry;
 }
 
 interface Timer {
@@ -73,11 +82,18 @@ async function quiesce(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await setImmediate();
 }
 
-function createClock(): {
+export interface Clock {
   now(): number;
   timer(ms: number, act: () => void): () => void;
   next(limit: number): boolean;
-} {
+}
+
+export interface Registry {
+  put: MeshKit["put"];
+  sync(request: SyncRequest): Promise<SyncAnswer>;
+}
+
+function createClock(): Clock {
   let now = START;
   const timers = new Set<Timer>();
   return {
@@ -99,33 +115,56 @@ function createClock(): {
 }
 
 /** A registry that answers as the contract says, from a Map. */
-function createRegistry(): { put: MeshKit["put"]; sync(request: SyncRequest): SyncAnswer } {
+function createRegistry(clock: Pick<Clock, "timer">): Registry {
   let version = 1;
   const stored = new Map<UnitKey, { readonly version: number; readonly unit: Unit | null }>();
+  const waiting = new Set<() => void>();
+  const answer = (request: SyncRequest): SyncAnswer => {
+    const changed = request.held.filter((key) => (stored.get(key)?.version ?? 0) > request.version);
+    const units: [UnitKey, Unit][] = [];
+    const missing: UnitKey[] = [];
+    for (const key of [...changed, ...request.wanted]) {
+      const unit = stored.get(key)?.unit ?? null;
+      if (unit === null) missing.push(key);
+      else units.push([key, unit]);
+    }
+    return { version, units, missing };
+  };
+  const wait = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const wake = (): void => {
+        waiting.delete(wake);
+        cancel();
+        resolve();
+      };
+      const cancel = clock.timer(ms, wake);
+      waiting.add(wake);
+    });
   return {
     put: (units) => {
       version += 1;
       for (const [key, unit] of Object.entries(units)) stored.set(key, { version, unit });
+      for (const wake of waiting) wake();
     },
-    sync: (request) => {
-      const changed = request.held.filter((key) => (stored.get(key)?.version ?? 0) > request.version);
-      const units: [UnitKey, Unit][] = [];
-      const missing: UnitKey[] = [];
-      for (const key of [...changed, ...request.wanted]) {
-        const unit = stored.get(key)?.unit ?? null;
-        if (unit === null) missing.push(key);
-        else units.push([key, unit]);
-      }
-      return { version, units, missing };
+    sync: async (request) => {
+      const now = answer(request);
+      if (now.units.length + now.missing.length > 0 || request.waitMs === undefined) return now;
+      await wait(request.waitMs);
+      return answer(request);
     },
   };
 }
 
+/** Time that stands still, and a registry that knows nothing. */
+export function createWorld(): World {
+  const clock = createClock();
+  return { clock, registry: createRegistry(clock) };
+}
+
 /** A host that has loaded nothing yet. */
 export function meshKit(options: MeshKitOptions = {}): MeshKit {
-  const clock = createClock();
-  const registry = createRegistry();
-  registry.put(options.units ?? {});
+  const { clock, registry } = options.world ?? createWorld();
+  if (options.units !== undefined) registry.put(options.units);
   const calls: Calls = {
     syncs: [],
     reports: [],
@@ -140,7 +179,7 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
   const lines: Record<string, unknown>[] = [];
   const ports: Ports = {
     now: clock.now,
-    random: seeded(7),
+    random: seeded(options.seed ?? 7),
     timer: clock.timer,
     sleep: (ms) => new Promise((resolve) => void clock.timer(ms, resolve)),
     wayTo: () => options.way ?? { origin: null, carriesToken: true },
@@ -166,13 +205,13 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
   };
 }
 
-async function advance(clock: ReturnType<typeof createClock>, ms: number): Promise<void> {
+async function advance(clock: Clock, ms: number): Promise<void> {
   const until = clock.now() + ms;
   await quiesce();
   while (clock.next(until)) await quiesce();
 }
 
-async function run<T>(clock: ReturnType<typeof createClock>, work: Promise<T> | T): Promise<T> {
+async function run<T>(clock: Clock, work: Promise<T> | T): Promise<T> {
   const progress = { isDone: false };
   const settled = Promise.resolve(work).finally(() => (progress.isDone = true));
   // Looked at again below; a rejection is not lost.
@@ -181,11 +220,7 @@ async function run<T>(clock: ReturnType<typeof createClock>, work: Promise<T> | 
   return settled;
 }
 
-function controlOf(
-  calls: Calls,
-  registry: ReturnType<typeof createRegistry>,
-  now: () => number,
-): MeshKit["control"] {
+function controlOf(calls: Calls, registry: Registry, now: () => number): MeshKit["control"] {
   return {
     sync: async (request) => {
       calls.syncs.push(request);
