@@ -11,7 +11,7 @@ import { EXIT, Failure, type ExitCode } from "./failure.ts";
 import type { Settings } from "./settings.ts";
 
 export interface Call<Schema extends z.ZodType> {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "DELETE";
   /** Below `/api/v1` unless it begins with `/healthz`; steps are already encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;

@@ -4,7 +4,9 @@
  * @module
  */
 import { Command, CommanderError } from "commander";
+import { addAccess } from "./commands/access.ts";
 import { addApply } from "./commands/apply.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addCanary } from "./commands/canary.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDescribe } from "./commands/describe.ts";
@@ -42,6 +44,8 @@ const COMMANDS = [
   addStatus,
   addTopology,
   addToken,
+  addAccess,
+  addAudit,
   addVersion,
 ];
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type {
+  AdminApi,
   AuthorityApi,
   CircuitApi,
   HealthApi,
@@ -11,6 +12,7 @@ import type {
   RegistryApi,
   TelemetryApi,
 } from "../shared/wire/rpc.ts";
+import type { AdminObject } from "./admin-object.ts";
 import type { AuthorityObject } from "./authority-object.ts";
 import type { CircuitObject } from "./circuit-object.ts";
 import type { HealthObject } from "./health-object.ts";
@@ -27,6 +29,7 @@ export interface Env {
   readonly CIRCUIT: DurableObjectNamespace<CircuitObject>;
   readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
   readonly AUTHORITY: DurableObjectNamespace<AuthorityObject>;
+  readonly ADMIN: DurableObjectNamespace<AdminObject>;
   readonly TELEMETRY: DurableObjectNamespace<TelemetryObject>;
   readonly SELVEDGE_TRUST_DOMAIN: string;
   readonly SELVEDGE_MESH_DOMAIN: string;
@@ -43,6 +46,11 @@ export interface Env {
 /** The one registry of the mesh. A new stub for every call: a stub stays broken after an error. */
 export function registryOf(env: Env): RegistryApi {
   return asApi(env.REGISTRY.getByName("mesh"));
+}
+
+/** The admin plane's own state. */
+export function adminOf(env: Env): AdminApi {
+  return asApi(env.ADMIN.getByName("mesh"));
 }
 
 /** The authority of the mesh's trust domain. */

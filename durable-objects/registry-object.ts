@@ -32,6 +32,7 @@ import type {
   ServiceStatus,
   SyncAnswer,
   SyncRequest,
+  Via,
 } from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
 import { HealthOrders } from "./health-orders.ts";
@@ -61,6 +62,7 @@ const COMPILER = 3;
 /** How a change came about, and whether it is meant. */
 interface Cause {
   readonly author: string;
+  readonly via?: Via | undefined;
   readonly reason: string;
   readonly isDryRun?: boolean;
   /** What translating the documents brought to light. */
@@ -97,12 +99,14 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   /** Creates and configures resources: all of the documents or none. */
   async apply(request: ApplyRequest): Promise<Outcome<ApplyAnswer>> {
-    const { documents, defaultNamespace, ifRevision, author, dryRun } = request;
+    const { documents, defaultNamespace, ifRevision, author, via, dryRun } = request;
     const parsed = parseDocuments(documents, {
       ...(defaultNamespace === undefined ? {} : { defaultNamespace }),
       allowPrivateEndpoints: this.#allowsPrivateEndpoints(),
     });
     if (!parsed.ok) return invalid(parsed.problems);
+    const foreign = parsed.resources.filter(({ metadata }) => !isWithin(request, metadata.namespace));
+    if (foreign.length > 0) return outOfScope(foreign.map(refOf));
     const { problems, notes } = judge(this.#loadWorld(), parsed.resources, this.#allowsPrivateEndpoints());
     if (problems.length > 0) return invalid(problems);
     const revision = this.#store.revision();
@@ -112,12 +116,12 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     }
     const stamp = { now: new Date().toISOString(), newUid: () => crypto.randomUUID() };
     const applied = parsed.resources.map((resource) => planApply(resource, this.#find, stamp));
-    const steps = request.prune === true ? [...applied, ...this.#planPrune(applied)] : applied;
-    return this.#change(steps, { author, reason: "apply", isDryRun: dryRun ?? false, notes });
+    const steps = request.prune === true ? [...applied, ...this.#planPrune(applied, request)] : applied;
+    return this.#change(steps, { author, via, reason: "apply", isDryRun: dryRun ?? false, notes });
   }
 
   /** Deletes resources: all of them, or none when one does not exist. */
-  async remove(refs: readonly ResourceRef[], author: string): Promise<Outcome<ApplyAnswer>> {
+  async remove(refs: readonly ResourceRef[], author: string, via?: Via): Promise<Outcome<ApplyAnswer>> {
     const distinct = new Map(refs.map((ref) => [resourceKey(ref), ref]));
     const steps: Step[] = [];
     const missing: ResourceRef[] = [];
@@ -126,18 +130,18 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       if (step === null) missing.push(ref);
       else steps.push(step);
     }
-    return missing.length > 0 ? notFound(missing) : this.#change(steps, { author, reason: "delete" });
+    return missing.length > 0 ? notFound(missing) : this.#change(steps, { author, via, reason: "delete" });
   }
 
   /** Makes a new revision with the content of an earlier one. */
-  async rollback(revision: number, author: string): Promise<Outcome<ApplyAnswer>> {
+  async rollback(revision: number, author: string, via?: Via): Promise<Outcome<ApplyAnswer>> {
     if (!this.#store.isKnown(revision)) return unknownRevision(revision);
     const touched = this.#store.changedBetween(revision, this.#store.revision());
     const steps = touched.flatMap(({ key }) => {
       const step = planRestore(key, this.#store.resourceAt(key, revision), this.#find);
       return step === null || step.change === "unchanged" ? [] : [step];
     });
-    return this.#change(steps, { author, reason: `rollback to ${revision}` });
+    return this.#change(steps, { author, via, reason: `rollback to ${revision}` });
   }
 
   async list(request: ListRequest): Promise<readonly Resource[]> {
@@ -220,12 +224,13 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return this.env.SELVEDGE_PRIVATE_ENDPOINTS === "allow";
   }
 
-  /** Deletes what no step of an apply keeps. */
-  #planPrune(kept: readonly Step[]): Step[] {
+  /** Deletes what no step of an apply keeps, of what the apply may change. */
+  #planPrune(kept: readonly Step[], request: ApplyRequest): Step[] {
     const keys = new Set(kept.map(({ key }) => key));
     return [...this.#store.resources({})].flatMap((resource) => {
       const ref = refOf(resource);
-      const step = keys.has(resourceKey(ref)) ? null : planRemove(ref, this.#find);
+      const isKept = keys.has(resourceKey(ref)) || !isWithin(request, ref.namespace);
+      const step = isKept ? null : planRemove(ref, this.#find);
       return step === null ? [] : [step];
     });
   }
@@ -268,9 +273,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     }
   }
 
-  #record(steps: readonly Step[], { author, reason }: Cause): void {
+  #record(steps: readonly Step[], { author, via, reason }: Cause): void {
     const revision = this.#store.revision() + 1;
-    this.#store.record({ revision, at: Date.now(), author, reason }, steps);
+    const head = { revision, at: Date.now(), author, reason, ...(via === undefined ? {} : { via }) };
+    this.#store.record(head, steps);
   }
 
   /** Writes a change, what it compiles to, and what follows for health checks: all of it or nothing. */
@@ -345,6 +351,18 @@ function withStatus(current: world.World, resource: Resource): Resource {
 function invalid(fields: readonly FieldProblem[]): Outcome<never> {
   const detail = `Nothing was changed. Correct ${fields.length === 1 ? "this field" : "these fields"} and apply again.`;
   return fail({ code: "config.invalid", detail, fields });
+}
+
+function isWithin({ namespaces }: ApplyRequest, namespace: string): boolean {
+  return namespaces === undefined || namespaces.includes(namespace);
+}
+
+function outOfScope(refs: readonly ResourceRef[]): Outcome<never> {
+  const fields = refs.map(({ kind, namespace, name }) => ({
+    path: `${kind} ${namespace === "" ? "" : `${namespace}/`}${name}`,
+    message: namespace === "" ? "only an admin changes what has no namespace" : "is not of your namespaces",
+  }));
+  return fail({ code: "admin.forbidden", detail: "Nothing was changed; see fields.", fields });
 }
 
 function notFound(refs: readonly ResourceRef[]): Outcome<never> {

@@ -38,6 +38,7 @@ export const REGISTRY_MIGRATIONS: readonly string[] = [
    CREATE INDEX units_by_version ON units (version);
    CREATE INDEX tombstones ON units (version) WHERE body IS NULL`,
   ...ORDER_MIGRATIONS,
+  "ALTER TABLE revisions ADD COLUMN via TEXT",
 ];
 
 /** What other objects publish into the registry. */
@@ -45,6 +46,14 @@ export type Topic = "endpoints" | "ejections" | "checks" | "keys";
 
 /** Facts about one revision that its changes do not tell. */
 export type RevisionHead = Omit<Revision, "changes">;
+
+interface HeadRow extends Record<string, SqlStorageValue> {
+  revision: number;
+  at: number;
+  author: string;
+  reason: string;
+  via: string | null;
+}
 
 export class RegistryStore {
   readonly #sql: SqlStorage;
@@ -92,8 +101,15 @@ export class RegistryStore {
 
   /** Writes a revision and its changes, and forgets the oldest beyond `KEPT_REVISIONS`. */
   record(head: RevisionHead, steps: readonly Step[]): void {
-    const { revision, at, author, reason } = head;
-    this.#sql.exec("INSERT INTO revisions VALUES (?, ?, ?, ?)", revision, at, author, reason);
+    const { revision, at, author, reason, via } = head;
+    this.#sql.exec(
+      "INSERT INTO revisions VALUES (?, ?, ?, ?, ?)",
+      revision,
+      at,
+      author,
+      reason,
+      via === undefined ? null : JSON.stringify(via),
+    );
     for (const step of steps) this.#write(step, revision);
     const horizon = revision - KEPT_REVISIONS;
     this.#sql.exec("DELETE FROM changes WHERE revision <= ?", horizon);
@@ -102,17 +118,17 @@ export class RegistryStore {
 
   /** The newest revisions first: at most `limit`, fewer when they have very many changes. */
   revisions(limit: number): Revision[] {
-    const heads = this.#sql.exec<{ revision: number; at: number; author: string; reason: string }>(
-      "SELECT revision, at, author, reason FROM revisions ORDER BY revision DESC LIMIT ?",
+    const heads = this.#sql.exec<HeadRow>(
+      "SELECT revision, at, author, reason, via FROM revisions ORDER BY revision DESC LIMIT ?",
       Math.min(Math.max(limit, 1), KEPT_REVISIONS),
     );
     const told: Revision[] = [];
     let toldChanges = 0;
-    for (const head of heads) {
+    for (const { via, ...head } of heads) {
       const changes = this.#changesOf(head.revision);
       toldChanges += changes.length;
       if (told.length > 0 && toldChanges > MAX_TOLD_CHANGES) break;
-      told.push({ ...head, changes });
+      told.push({ ...head, ...(via === null ? {} : { via: JSON.parse(via) }), changes });
     }
     return told;
   }

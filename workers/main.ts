@@ -9,6 +9,7 @@ import { admin } from "./admin/app.ts";
 import { isAdminHost } from "./admin-host.ts";
 import { carryFromOutside } from "./edge/edge.ts";
 
+export { AdminObject } from "../durable-objects/admin-object.ts";
 export { AuthorityObject } from "../durable-objects/authority-object.ts";
 export { CircuitObject } from "../durable-objects/circuit-object.ts";
 export { HealthObject } from "../durable-objects/health-object.ts";

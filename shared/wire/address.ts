@@ -31,7 +31,8 @@ export function parseAddress(text: string): AddressResult {
 }
 
 /** The mesh's own bindings: an endpoint among them would hand its objects to whoever may declare endpoints. */
-const RESERVED = /^(MESH|REGISTRY|HEALTH|CIRCUIT|RATE_LIMIT|AUTHORITY|TELEMETRY|CHANNEL|ASSETS|SELVEDGE_.*)$/;
+const RESERVED =
+  /^(MESH|REGISTRY|HEALTH|CIRCUIT|RATE_LIMIT|AUTHORITY|ADMIN|TELEMETRY|CHANNEL|ASSETS|SELVEDGE_.*)$/;
 
 /** A binding is a property of `env`, so that its name may not reach into Object.prototype, either. */
 function isReserved(name: string): boolean {

@@ -70,6 +70,7 @@ export const PROBLEMS = {
   "endpoint.forbidden": { status: 422, title: "The address may not be an endpoint" },
   "admin.unauthorized": { status: 401, title: "The admin API needs a valid bearer token" },
   "admin.forbidden": { status: 403, title: "The token does not allow this" },
+  "admin.throttled": { status: 429, title: "Too many failures to authenticate" },
   "csrf.origin": { status: 403, title: "The request comes from a foreign origin" },
   "route.none": { status: 404, title: "No route matches", proxyStatus: "destination_not_found" },
   "resource.not_found": { status: 404, title: "There is no such resource" },

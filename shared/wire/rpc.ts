@@ -12,9 +12,23 @@ import type { Ejection, OutcomeCounts, OutlierPolicy } from "../engine/outlier.t
 import type { Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
 import type { Rate } from "../engine/limit.ts";
 import type { Ask, Grant } from "../engine/limit-lease.ts";
+import type { Principal, Role } from "./access.ts";
 import type { CallReport, CallSeries, HostCounters } from "./call-record.ts";
 import type { Outcome } from "./problem.ts";
 import type { Resource, ResourceRef } from "./resource.ts";
+
+/** Who asks, and from where: what the audit log keeps of every change. */
+export interface Origin extends Via {
+  /** `Principal.id`. */
+  readonly principal: string;
+}
+
+/** The way of a request to the admin API. */
+export interface Via {
+  /** The client's address; empty when nobody told it. */
+  readonly address: string;
+  readonly requestId: string;
+}
 
 // Registry ------------------------------------------------------------------
 
@@ -31,6 +45,9 @@ export interface ApplyRequest {
   readonly prune?: boolean;
   /** Who asks: kept with the revision. */
   readonly author: string;
+  readonly via?: Via;
+  /** The only namespaces of which something may change, pruning included (403 `admin.forbidden` otherwise). Absent: all. */
+  readonly namespaces?: readonly string[];
 }
 
 export type ChangeKind = "created" | "configured" | "unchanged" | "deleted";
@@ -55,6 +72,8 @@ export interface Revision {
   readonly author: string;
   /** `apply`, `delete` or `rollback to N`. */
   readonly reason: string;
+  /** How the change came in; absent from revisions of a release before. */
+  readonly via?: Via;
   readonly changes: readonly Change[];
 }
 
@@ -173,18 +192,77 @@ export interface MeshStatus {
 
 export interface RegistryApi {
   apply(request: ApplyRequest): Promise<Outcome<ApplyAnswer>>;
-  remove(refs: readonly ResourceRef[], author: string): Promise<Outcome<ApplyAnswer>>;
+  remove(refs: readonly ResourceRef[], author: string, via?: Via): Promise<Outcome<ApplyAnswer>>;
   list(request: ListRequest): Promise<readonly Resource[]>;
   get(ref: ResourceRef): Promise<Outcome<Resource>>;
   revisions(limit: number): Promise<readonly Revision[]>;
   diff(from: number, to: number): Promise<Outcome<readonly Difference[]>>;
-  rollback(revision: number, author: string): Promise<Outcome<ApplyAnswer>>;
+  rollback(revision: number, author: string, via?: Via): Promise<Outcome<ApplyAnswer>>;
   services(namespace: string | null): Promise<readonly ServiceStatus[]>;
   status(): Promise<MeshStatus>;
   sync(request: SyncRequest): Promise<SyncAnswer>;
   publishEndpoints(publication: EndpointPublication): Promise<void>;
   publishEjections(publication: EjectionPublication): Promise<void>;
   publishKeys(publication: KeyPublication): Promise<void>;
+}
+
+// Admin ---------------------------------------------------------------------
+
+/** One line of the audit log, before it has its time. */
+export interface AuditEvent extends Origin {
+  /** Such as `token.grant`. */
+  readonly action: string;
+  /** What it was done to. */
+  readonly target: string;
+  readonly detail: string;
+}
+
+export interface AuditEntry extends AuditEvent {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export interface AuditQuery {
+  /** Only what happened before, in milliseconds since the epoch; absent: everything. */
+  readonly before?: number;
+  readonly principal?: string;
+  /** At most so many, newest first. */
+  readonly limit: number;
+}
+
+export interface TokenGrant {
+  /** Unique among the tokens. */
+  readonly name: string;
+  readonly role: Role;
+  /** `null`: all; an editor names its own. */
+  readonly namespaces: readonly string[] | null;
+  readonly ttlMs: number;
+}
+
+/** A token for the admin API, without its secret. */
+export interface AccessToken extends Omit<TokenGrant, "ttlMs"> {
+  /** Part of the token's text: tells which it is. */
+  readonly id: string;
+  /** Milliseconds since the epoch, here and below. */
+  readonly createdAt: number;
+  readonly createdBy: string;
+  readonly expiresAt: number;
+  /** Roughly: written at most once an hour. `null`: never. */
+  readonly usedAt: number | null;
+}
+
+export interface GrantedToken extends AccessToken {
+  readonly token: string;
+}
+
+export interface AdminApi {
+  grant(request: TokenGrant, origin: Origin): Promise<Outcome<GrantedToken>>;
+  tokens(): Promise<readonly AccessToken[]>;
+  revoke(id: string, origin: Origin): Promise<Outcome<AccessToken>>;
+  bearer(token: string): Promise<Principal | null>;
+  strike(source: string, event: AuditEvent): Promise<number>;
+  record(event: AuditEvent): Promise<void>;
+  audit(query: AuditQuery): Promise<readonly AuditEntry[]>;
 }
 
 // Health --------------------------------------------------------------------

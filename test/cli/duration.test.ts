@@ -11,7 +11,7 @@ test.each([
   expect(parseDuration(text, "--ttl")).toBe(ms);
 });
 
-test.each(["", "0", "0s", "-1s", "1.5s", "1d", "s", "5 m", "1h30m", "9999999999"])(
+test.each(["", "0", "0s", "-1s", "1.5s", "1w", "s", "5 m", "1h30m", "9999999999"])(
   "%j is no duration",
   (text) => {
     expect(() => parseDuration(text, "--ttl")).toThrow(`--ttl: "${text}" is no duration`);

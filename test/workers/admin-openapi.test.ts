@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import page from "../../docs/admin-api.md?raw";
-import { PUBLIC_PATHS } from "../../workers/admin/guards.ts";
+import { NEEDS } from "../../workers/admin/access.ts";
 import { ask } from "./admin-kit.ts";
 
 const description = z.object({
@@ -37,15 +37,19 @@ const operations = Object.entries(paths).flatMap(([template, methods]) =>
   })),
 );
 
-const guarded = operations.filter(({ template }) => !PUBLIC_PATHS.includes(template));
+const guarded = operations.filter(({ operation }) => NEEDS[operation.operationId] !== "public");
 
 test("the document describes every operation", () => {
   expect(operations.map(({ name }) => name).sort()).toEqual([
+    "DELETE /api/v1/access/{id}",
     "DELETE /api/v1/resources/{kind}/{namespace}/{name}",
     "DELETE /api/v1/services/{namespace}/{name}/endpoints/{id}",
     "GET /.well-known/jwks.json",
+    "GET /api/v1/access",
+    "GET /api/v1/audit",
     "GET /api/v1/diff",
     "GET /api/v1/openapi.json",
+    "GET /api/v1/principal",
     "GET /api/v1/resources",
     "GET /api/v1/resources/{kind}/{namespace}/{name}",
     "GET /api/v1/revisions",
@@ -55,6 +59,7 @@ test("the document describes every operation", () => {
     "GET /api/v1/topology",
     "GET /healthz",
     "GET /metrics",
+    "POST /api/v1/access",
     "POST /api/v1/apply",
     "POST /api/v1/delete",
     "POST /api/v1/explain",
@@ -90,7 +95,17 @@ test("the page on the admin API has every operation", () => {
 
 test("the document says of exactly the public operations that they need no token", () => {
   const open = operations.filter(({ operation }) => operation.security?.length === 0);
-  expect(open.map(({ template }) => template).sort()).toEqual([...PUBLIC_PATHS].sort());
+  const isPublic = operations.filter(({ operation }) => NEEDS[operation.operationId] === "public");
+  expect(open.map(({ name }) => name)).toEqual(isPublic.map(({ name }) => name));
+  expect(open.map(({ template }) => template).sort()).toEqual([
+    "/.well-known/jwks.json",
+    "/api/v1/openapi.json",
+    "/healthz",
+  ]);
+});
+
+test("every operation says what it needs, and nothing else does", () => {
+  expect(Object.keys(NEEDS).sort()).toEqual(operations.map(({ operation }) => operation.operationId).sort());
 });
 
 describe("without a token", () => {

@@ -9,14 +9,9 @@ import type { Env } from "../../durable-objects/env.ts";
 import { checkBody } from "./body.ts";
 import type { AdminEnv } from "./context.ts";
 import { addDescription, answerUnrouted } from "./describe.ts";
-import {
-  authenticate,
-  hardenAnswer,
-  identifyRequest,
-  refuseForeignOrigin,
-  refuseMeshTraffic,
-} from "./guards.ts";
+import { guardBy, hardenAnswer, identifyRequest, refuseForeignOrigin, refuseMeshTraffic } from "./guards.ts";
 import { answerError, answerInvalid } from "./problems.ts";
+import { addAccessRoutes } from "./routes/access.ts";
 import { addExplainRoutes } from "./routes/explain.ts";
 import { addIdentityRoutes } from "./routes/identity.ts";
 import { addObserveRoutes } from "./routes/observe.ts";
@@ -28,13 +23,14 @@ function createApp(): OpenAPIHono<AdminEnv> {
   const app = new OpenAPIHono<AdminEnv>({ defaultHook: answerInvalid });
   app.onError(answerError);
   app.notFound((c) => answerUnrouted(app, c));
-  app.use(identifyRequest, hardenAnswer, refuseForeignOrigin, refuseMeshTraffic, authenticate, checkBody);
+  app.use(identifyRequest, hardenAnswer, refuseForeignOrigin, refuseMeshTraffic, guardBy(app), checkBody);
   addResourceRoutes(app);
   addRevisionRoutes(app);
   addServiceRoutes(app);
   addIdentityRoutes(app);
   addObserveRoutes(app);
   addExplainRoutes(app);
+  addAccessRoutes(app);
   addDescription(app);
   return app;
 }

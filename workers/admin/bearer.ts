@@ -1,6 +1,6 @@
 /**
- * The admin token: a secret of whoever runs the mesh, of which the Worker
- * knows the SHA-256 only.
+ * The credential of a request, and the bootstrap token: a secret of whoever
+ * deployed the mesh, of which the Worker knows the SHA-256 only.
  *
  * @module
  */
@@ -11,33 +11,38 @@ const MAX_TOKEN_LENGTH = 1024;
 
 const encoder = new TextEncoder();
 
-/**
- * Checks an `Authorization` header against the token's SHA-256 in hex, in
- * constant time. Null when it is right. Without a usable hash everybody is
- * refused.
- */
-export async function checkBearer(
-  header: string | undefined,
-  expectedHash: string | undefined,
-): Promise<Problem | null> {
-  if (expectedHash === undefined || !/^[0-9a-fA-F]{64}$/.test(expectedHash)) return refuse(NOT_CONFIGURED);
-  if (header === undefined) return refuse("Send the admin token: Authorization: Bearer <token>.");
+/** The token of an `Authorization` header, or what is wrong with it. */
+export function readBearer(header: string | undefined): string | Problem {
+  if (header === undefined) return refuse("Send a token of the admin API: Authorization: Bearer <token>.");
   const token = /^Bearer ([\x21-\x7e]+)$/.exec(header)?.[1];
   if (token === undefined || token.length > MAX_TOKEN_LENGTH) {
     return refuse("The Authorization header must read: Bearer <token>.");
   }
+  return token;
+}
+
+/** Whether a token has the SHA-256 in hex, compared in constant time. Without a usable hash none has. */
+export async function isBootstrap(token: string, expectedHash: string | undefined): Promise<boolean> {
+  if (!isHash(expectedHash)) return false;
   const hash = hex(await crypto.subtle.digest("SHA-256", encoder.encode(token)));
-  const isRight = crypto.subtle.timingSafeEqual(
-    encoder.encode(hash),
-    encoder.encode(expectedHash.toLowerCase()),
+  return crypto.subtle.timingSafeEqual(encoder.encode(hash), encoder.encode(expectedHash.toLowerCase()));
+}
+
+/** Why a token that nobody knows is refused. A mesh that was just deployed has none yet: then it says how to set it. */
+export function unknownBearer(expectedHash: string | undefined): Problem {
+  return refuse(
+    isHash(expectedHash) ? "This mesh does not know the token, or it has expired." : NOT_CONFIGURED,
   );
-  return isRight ? null : refuse("This is not the admin token of this mesh.");
 }
 
 const NOT_CONFIGURED =
-  "No admin token is set, so that everybody is refused. Set the secret SELVEDGE_ADMIN_TOKEN_SHA256 to the " +
+  "No bootstrap token is set, and this mesh does not know yours. Set the secret SELVEDGE_ADMIN_TOKEN_SHA256 to a " +
   'token\'s SHA-256 in hex: printf %s "$TOKEN" | sha256sum | cut -c1-64 | npx wrangler secret put ' +
   "SELVEDGE_ADMIN_TOKEN_SHA256";
+
+function isHash(text: string | undefined): text is string {
+  return text !== undefined && /^[0-9a-fA-F]{64}$/.test(text);
+}
 
 function refuse(detail: string): Problem {
   return { code: "admin.unauthorized", detail };

@@ -8,6 +8,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { API_PREFIX } from "../../shared/wire/admin.ts";
 import { VERSION } from "../../shared/wire/version.ts";
+import { fits } from "./access.ts";
 import type { AdminEnv } from "./context.ts";
 import { PUBLIC } from "./operation.ts";
 import { answerProblem } from "./problems.ts";
@@ -27,7 +28,7 @@ export function addDescription(app: OpenAPIHono<AdminEnv>): void {
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description: "The admin token.",
+    description: "The bootstrap token, or one that an admin granted.",
   });
   app.openAPIRegistry.registerPath({
     method: "get",
@@ -60,14 +61,4 @@ function methodsOf(app: OpenAPIHono<AdminEnv>, path: string): readonly string[] 
     return method === "GET" ? ["GET", "HEAD"] : [method];
   });
   return [...new Set(methods)].sort();
-}
-
-/** Whether a path is one of a template's, `/services/{namespace}/{name}`. */
-function fits(template: string, path: string): boolean {
-  const wanted = template.split("/");
-  const steps = path.split("/");
-  return (
-    wanted.length === steps.length &&
-    wanted.every((step, index) => (step.startsWith("{") ? steps[index] !== "" : step === steps[index]))
-  );
 }

@@ -1,23 +1,24 @@
 /**
  * What stands before every handler. A new route is protected by being there:
- * only what `PUBLIC_PATHS` names is served without a token.
+ * only what `NEEDS` calls public is served without a credential.
  *
  * @module
  */
-import type { MiddlewareHandler } from "hono";
-import { API_PREFIX } from "../../shared/wire/admin.ts";
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context, MiddlewareHandler } from "hono";
+import { tokenId } from "../../durable-objects/admin-token.ts";
+import { adminOf } from "../../durable-objects/env.ts";
+import type { Principal } from "../../shared/wire/access.ts";
 import { MeshError, type Problem } from "../../shared/wire/problem.ts";
-import { checkBearer } from "./bearer.ts";
-import type { AdminEnv } from "./context.ts";
+import { authorize, operationOf } from "./access.ts";
+import { isBootstrap, readBearer, unknownBearer } from "./bearer.ts";
+import { addressOf, type AdminEnv } from "./context.ts";
+import { assertPatience, strike } from "./failures.ts";
 
 type Guard = MiddlewareHandler<AdminEnv>;
 
-/** Served to everybody, by GET and HEAD: liveness, public keys, the API's own description. */
-export const PUBLIC_PATHS: readonly string[] = [
-  "/healthz",
-  "/.well-known/jwks.json",
-  `${API_PREFIX}/openapi.json`,
-];
+/** Who bears the bootstrap token: the secret of whoever deployed the mesh. */
+const BOOTSTRAP: Principal = { id: "admin", role: "admin", namespaces: null };
 
 /** Names the request by the caller's `x-request-id` if it is short and plain, else anew. */
 export const identifyRequest: Guard = async (c, next) => {
@@ -39,11 +40,19 @@ export const hardenAnswer: Guard = async (c, next) => {
   if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
 };
 
-/** Refuses a browser that acts for another site. Programs send no Origin. */
+/**
+ * Refuses a browser that acts for another site. Programs send neither Origin
+ * nor Fetch Metadata; a browser that sends no Origin, on a simple GET, still
+ * tells by `Sec-Fetch-Site` whose page asks.
+ */
 export const refuseForeignOrigin: Guard = async (c, next) => {
   const origin = c.req.header("origin");
   if (origin !== undefined && origin !== new URL(c.req.url).origin) {
     reject("csrf.origin", "The Origin header names another site than the admin API's own.");
+  }
+  const site = c.req.header("sec-fetch-site");
+  if (site !== undefined && site !== "same-origin" && site !== "none") {
+    reject("csrf.origin", "A page of another site asks.");
   }
   await next();
 };
@@ -55,15 +64,34 @@ export const refuseMeshTraffic: Guard = async (c, next) => {
   await next();
 };
 
-/** Lets nobody but the bearer of the admin token past, except to what is public. */
-export const authenticate: Guard = async (c, next) => {
-  const isRead = c.req.method === "GET" || c.req.method === "HEAD";
-  if (!isRead || !PUBLIC_PATHS.includes(c.req.path)) {
-    const problem = await checkBearer(c.req.header("authorization"), c.env.SELVEDGE_ADMIN_TOKEN_SHA256);
-    if (problem !== null) throw new MeshError(problem);
-  }
-  await next();
-};
+/**
+ * Finds out who asks, and lets nobody past whose role does not allow what is
+ * asked, except to what is public. What does not exist is told to those only
+ * who have a credential.
+ */
+export function guardBy(app: OpenAPIHono<AdminEnv>): Guard {
+  return async (c, next) => {
+    const operation = operationOf(app, c.req.method, c.req.path);
+    if (operation?.need !== "public") {
+      const principal = await authenticate(c);
+      c.set("principal", principal);
+      if (operation !== null) authorize(principal, operation);
+    }
+    await next();
+  };
+}
+
+async function authenticate(c: Context<AdminEnv>): Promise<Principal> {
+  const address = addressOf(c);
+  assertPatience(address, Date.now());
+  const bearer = readBearer(c.req.header("authorization"));
+  if (typeof bearer !== "string") throw new MeshError(bearer);
+  if (await isBootstrap(bearer, c.env.SELVEDGE_ADMIN_TOKEN_SHA256)) return BOOTSTRAP;
+  const principal = tokenId(bearer) === null ? null : await adminOf(c.env).bearer(bearer);
+  if (principal !== null) return principal;
+  await strike(c.env, address, c.var.requestId);
+  throw new MeshError(unknownBearer(c.env.SELVEDGE_ADMIN_TOKEN_SHA256));
+}
 
 function reject(code: Problem["code"], detail: string): never {
   throw new MeshError({ code, detail });

@@ -6,6 +6,7 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { authorityOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
+import { assertEdit } from "../access.ts";
 import type { AdminEnv } from "../context.ts";
 import { answers, jsonBody, PUBLIC } from "../operation.ts";
 import { unwrap } from "../problems.ts";
@@ -36,6 +37,7 @@ const keys = createRoute({
 export function addIdentityRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(issue, async (c) => {
     const { workload, audience, ttlSeconds } = c.req.valid("json");
+    assertEdit(c.var.principal, workload.slice(0, Math.max(0, workload.indexOf("/"))));
     const request = {
       workload,
       audience: audience ?? `spiffe://${c.env.SELVEDGE_TRUST_DOMAIN}`,

@@ -8,6 +8,8 @@ import { z } from "zod";
 import { registryOf, telemetryOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
 import { VERSION } from "../../../shared/wire/version.ts";
+import { mayView, type Principal } from "../../../shared/wire/access.ts";
+import type { Topology } from "../../../shared/wire/rpc.ts";
 import type { AdminEnv } from "../context.ts";
 import { renderMetrics } from "../metrics.ts";
 import { answers, PROBLEM, PUBLIC } from "../operation.ts";
@@ -61,7 +63,9 @@ const healthz = createRoute({
 export function addObserveRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(status, async (c) => c.json(await registryOf(c.env).status(), 200));
 
-  app.openapi(topology, async (c) => c.json(await telemetryOf(c.env).topology(), 200));
+  app.openapi(topology, async (c) => {
+    return c.json(visibleTopology(await telemetryOf(c.env).topology(), c.var.principal), 200);
+  });
 
   app.openapi(metrics, async (c) => {
     const [totals, status] = await Promise.all([telemetryOf(c.env).totals(), registryOf(c.env).status()]);
@@ -71,4 +75,21 @@ export function addObserveRoutes(app: OpenAPIHono<AdminEnv>): void {
   });
 
   app.openapi(healthz, (c) => c.json({ status: "ok" as const, version: VERSION }, 200));
+}
+
+/** The calls from or to services of the namespaces that a principal may view. */
+function visibleTopology(topology: Topology, principal: Principal): Topology {
+  const isVisible = (service: string): boolean => {
+    const slash = service.indexOf("/");
+    return slash === -1 ? principal.namespaces === null : mayView(principal, service.slice(0, slash));
+  };
+  const edges = topology.edges.filter(
+    ({ source, destination }) => isVisible(source) || isVisible(destination),
+  );
+  const named = new Set(edges.flatMap(({ source, destination }) => [source, destination]));
+  return {
+    windowMs: topology.windowMs,
+    nodes: topology.nodes.filter((node) => isVisible(node) || named.has(node)),
+    edges,
+  };
 }

@@ -9,8 +9,11 @@ import { registryOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
 import { MeshError } from "../../../shared/wire/problem.ts";
 import { label, subdomain, type ResourceRef } from "../../../shared/wire/resource.ts";
+import type { ApplyRequest } from "../../../shared/wire/rpc.ts";
 import { findKind, kindsOf, type KindInfo } from "../../../shared/wire/resources/kinds.ts";
-import { AUTHOR, type AdminEnv } from "../context.ts";
+import { mayView, type Principal } from "../../../shared/wire/access.ts";
+import { assertEdit, assertView } from "../access.ts";
+import { viaOf, type AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
 import { malformed, unwrap } from "../problems.ts";
 
@@ -80,7 +83,8 @@ export function addResourceRoutes(app: OpenAPIHono<AdminEnv>): void {
     const { documents, defaultNamespace, dryRun, ifRevision, prune } = c.req.valid("json");
     const request = {
       documents,
-      author: AUTHOR,
+      ...madeBy(c.var.principal),
+      via: viaOf(c),
       ...(defaultNamespace === undefined ? {} : { defaultNamespace }),
       ...(dryRun === undefined ? {} : { dryRun }),
       ...(ifRevision === undefined ? {} : { ifRevision }),
@@ -91,11 +95,14 @@ export function addResourceRoutes(app: OpenAPIHono<AdminEnv>): void {
 
   app.openapi(list, async (c) => {
     const { kind, namespace } = c.req.valid("query");
+    const { principal } = c.var;
+    if (namespace !== undefined) assertView(principal, namespace);
     const request = {
       ...(kind === undefined ? {} : { kind: requireKind(kind).kind }),
       ...(namespace === undefined ? {} : { namespace }),
     };
-    return c.json({ items: await registryOf(c.env).list(request) }, 200);
+    const items = await registryOf(c.env).list(request);
+    return c.json({ items: items.filter(({ metadata }) => mayView(principal, metadata.namespace)) }, 200);
   });
 
   app.openapi(get, async (c) => {
@@ -103,12 +110,20 @@ export function addResourceRoutes(app: OpenAPIHono<AdminEnv>): void {
   });
 
   app.openapi(remove, async (c) => {
-    return c.json(unwrap(await registryOf(c.env).remove([refOf(c.req.valid("param"))], AUTHOR)), 200);
+    const ref = refOf(c.req.valid("param"));
+    return c.json(unwrap(await registryOf(c.env).remove([ref], c.var.principal.id, viaOf(c))), 200);
   });
 
   app.openapi(removeMany, async (c) => {
-    return c.json(unwrap(await registryOf(c.env).remove(c.req.valid("json").refs, AUTHOR)), 200);
+    const { refs } = c.req.valid("json");
+    for (const { namespace } of refs) assertEdit(c.var.principal, namespace);
+    return c.json(unwrap(await registryOf(c.env).remove(refs, c.var.principal.id, viaOf(c))), 200);
   });
+}
+
+/** Who changes something, and how far that goes. */
+function madeBy({ id, role, namespaces }: Principal): Pick<ApplyRequest, "author" | "namespaces"> {
+  return role === "admin" ? { author: id } : { author: id, namespaces: namespaces ?? [] };
 }
 
 function refOf(params: z.infer<typeof refParams>): ResourceRef {

@@ -7,7 +7,8 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { registryOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
-import { AUTHOR, type AdminEnv } from "../context.ts";
+import { mayView } from "../../../shared/wire/access.ts";
+import { viaOf, type AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
 import { unwrap } from "../problems.ts";
 
@@ -64,16 +65,24 @@ const rollback = createRoute({
 /** Adds the operations on revisions. */
 export function addRevisionRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(list, async (c) => {
-    return c.json({ items: await registryOf(c.env).revisions(c.req.valid("query").limit) }, 200);
+    const revisions = await registryOf(c.env).revisions(c.req.valid("query").limit);
+    const items = revisions.map((revision) => ({
+      ...revision,
+      changes: revision.changes.filter(({ ref }) => mayView(c.var.principal, ref.namespace)),
+    }));
+    return c.json({ items }, 200);
   });
 
   app.openapi(diff, async (c) => {
     const { from, to: wanted } = c.req.valid("query");
     const to = wanted ?? (await registryOf(c.env).status()).revision;
-    return c.json({ from, to, differences: unwrap(await registryOf(c.env).diff(from, to)) }, 200);
+    const differences = unwrap(await registryOf(c.env).diff(from, to));
+    const visible = differences.filter(({ ref }) => mayView(c.var.principal, ref.namespace));
+    return c.json({ from, to, differences: visible }, 200);
   });
 
   app.openapi(rollback, async (c) => {
-    return c.json(unwrap(await registryOf(c.env).rollback(c.req.valid("json").revision, AUTHOR)), 200);
+    const { revision } = c.req.valid("json");
+    return c.json(unwrap(await registryOf(c.env).rollback(revision, c.var.principal.id, viaOf(c))), 200);
   });
 }

@@ -9,6 +9,8 @@ import { healthOf, registryOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
 import { MeshError } from "../../../shared/wire/problem.ts";
 import { label, subdomain } from "../../../shared/wire/resource.ts";
+import { mayView } from "../../../shared/wire/access.ts";
+import { assertView } from "../access.ts";
 import type { AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
 import { unwrap } from "../problems.ts";
@@ -82,7 +84,10 @@ const deregister = createRoute({
 export function addServiceRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(list, async (c) => {
     const { namespace } = c.req.valid("query");
-    return c.json({ items: await registryOf(c.env).services(namespace ?? null) }, 200);
+    const { principal } = c.var;
+    if (namespace !== undefined) assertView(principal, namespace);
+    const services = await registryOf(c.env).services(namespace ?? null);
+    return c.json({ items: services.filter((service) => mayView(principal, service.namespace)) }, 200);
   });
 
   app.openapi(get, async (c) => {
