@@ -6,7 +6,8 @@
  */
 import { derive, deriveChain, type Derivation } from "../shared/compile/derive.ts";
 import type { World } from "../shared/compile/world.ts";
-import { entriesBy, entryKey, isEntry } from "../shared/front-doors/consul/entries.ts";
+import { entriesIn, entryKey, isEntry } from "../shared/front-doors/consul/entries.ts";
+import { upstreamsOf } from "../shared/front-doors/consul/upstream.ts";
 import type { Foreign } from "../shared/front-doors/translation.ts";
 import type { ParsedResource } from "../shared/wire/parse.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
@@ -40,10 +41,9 @@ function judgeChains(current: World, documents: readonly Foreign[]): Derivation[
   const added = documents.filter(isEntry);
   const parts = new Map<string, Foreign>(current.entries);
   for (const document of added) parts.set(entryKey(document.kind, document.metadata), document);
-  const entries = entriesBy((key) => parts.get(key));
-  const services = new Map(
-    documents.map(({ metadata }) => [`${metadata.namespace}/${metadata.name}`, metadata]),
-  );
+  const entries = entriesIn(parts);
+  const about = documents.flatMap(({ metadata }) => [metadata, ...upstreamsOf(entries, metadata)]);
+  const services = new Map(about.map((service) => [`${service.namespace}/${service.name}`, service]));
   return [...services.values()].map((service) => deriveChain(entries, service));
 }
 

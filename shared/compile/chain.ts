@@ -5,7 +5,7 @@
  * @module
  */
 import type { Name } from "../front-doors/consul/chain.ts";
-import { chainsThrough, entriesBy, isEntryKind } from "../front-doors/consul/entries.ts";
+import { chainsThrough, entriesIn, isEntryKind } from "../front-doors/consul/entries.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
 import type { World } from "./state.ts";
 
@@ -24,7 +24,7 @@ export function chainKey({ namespace, name }: Name): string {
 
 /** The chains that lead through a service, its own among them. */
 export function chainsOf(world: World, service: Name): Name[] {
-  const entries = entriesBy((key) => world.entries.get(key));
+  const entries = entriesIn(world.entries);
   const all = [...world.entries.values()].map(({ metadata }) => metadata);
   return chainsThrough(entries, all, service);
 }

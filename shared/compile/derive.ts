@@ -47,9 +47,13 @@ export function unfold(resource: Resource): readonly Resource[] | null {
   return derivation === null ? null : dress(derivation, resource.metadata);
 }
 
-/** What a chain is in the world, as old as the oldest of the service's own entries; nothing without any. */
-export function unfoldChain(entries: Entries, service: Name, own: readonly Resource[]): readonly Resource[] {
-  const [oldest] = own.map(({ metadata }) => metadata).sort((a, b) => compareText(ageOf(a), ageOf(b)));
+/** What a chain is in the world, as old as the oldest of the entries that are about the service; nothing without any. */
+export function unfoldChain(
+  entries: Entries,
+  service: Name,
+  about: readonly Resource[],
+): readonly Resource[] {
+  const [oldest] = about.map(({ metadata }) => metadata).sort((a, b) => compareText(ageOf(a), ageOf(b)));
   return oldest === undefined ? [] : dress(deriveChain(entries, service), oldest);
 }
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { entriesBy, entryKey, isEntryKind } from "../front-doors/consul/entries.ts";
+import { entriesIn, entryKey, isEntryKind } from "../front-doors/consul/entries.ts";
 import { translateChain } from "../front-doors/consul/translate.ts";
+import { upstreamsOf } from "../front-doors/consul/upstream.ts";
 import { isForeign, translate } from "../front-doors/translate.ts";
 import { openReport, type Translation } from "../front-doors/translation.ts";
 import { parseDocuments, type ParsedResource } from "../wire/parse.ts";
@@ -42,8 +43,9 @@ export function importDocuments(documents: readonly unknown[], defaultNamespace:
 function translationsOf(resources: readonly ParsedResource[]): Translation[] {
   const parts = resources.filter(({ kind }) => isEntryKind(kind));
   const byKey = new Map(parts.map((part) => [entryKey(part.kind, part.metadata), part]));
-  const entries = entriesBy((key) => byKey.get(key));
-  const services = new Map(parts.map(({ metadata }) => [`${metadata.namespace}/${metadata.name}`, metadata]));
+  const entries = entriesIn(byKey);
+  const about = parts.flatMap(({ metadata }) => [metadata, ...upstreamsOf(entries, metadata)]);
+  const services = new Map(about.map((service) => [`${service.namespace}/${service.name}`, service]));
   return [
     ...resources.flatMap((resource) => (isForeign(resource) ? [translate(resource)] : [])),
     ...[...services.values()].map(({ namespace, name }) => translateChain(entries, { namespace, name })),

@@ -8,7 +8,7 @@
  */
 import { DIRECTORY, serviceKey, type UnitKey, type VerificationKey } from "../engine/snapshot.ts";
 import type { Name } from "../front-doors/consul/chain.ts";
-import { entriesBy, entryKey, isEntry } from "../front-doors/consul/entries.ts";
+import { entriesIn, entryKey, isEntry } from "../front-doors/consul/entries.ts";
 import { parseAddress } from "../wire/address.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
 import type { EndpointSpec } from "../wire/resources/endpoint.ts";
@@ -41,8 +41,7 @@ export function put(world: World, resource: Resource): void {
   const { apiVersion, kind, metadata } = resource;
   const ref = { apiVersion, kind, namespace: metadata.namespace, name: metadata.name };
   if (isEntry(resource)) {
-    world.entries.set(entryKey(kind, metadata), resource);
-    return unfoldChains(world, metadata);
+    return changeChains(world, metadata, () => world.entries.set(entryKey(kind, metadata), resource));
   }
   remove(world, ref);
   const derived = unfold(resource);
@@ -58,12 +57,17 @@ function setDerived(world: World, key: string, derived: readonly Resource[]): vo
   for (const own of derived) putOwn(world, own);
 }
 
-/** Translates the chains anew that an entry of a service is part of. */
-function unfoldChains(world: World, service: Name): void {
-  const entries = entriesBy((key) => world.entries.get(key));
-  for (const chain of chainsOf(world, service)) {
+/** Translates the chains anew that an entry of a service was part of before a change, or is after. */
+function changeChains(world: World, service: Name, change: () => void): void {
+  const before = chainsOf(world, service);
+  change();
+  const chains = new Map([...before, ...chainsOf(world, service)].map((chain) => [chainKey(chain), chain]));
+  const entries = entriesIn(world.entries);
+  for (const [key, chain] of chains) {
     const own = ENTRY_KINDS.flatMap((kind) => world.entries.get(entryKey(kind, chain)) ?? []);
-    setDerived(world, chainKey(chain), unfoldChain(entries, chain, own));
+    const callers = entries.callers(chain);
+    const told = callers.flatMap(({ kind, metadata }) => world.entries.get(entryKey(kind, metadata)) ?? []);
+    setDerived(world, key, unfoldChain(entries, chain, [...own, ...told]));
   }
 }
 
@@ -178,7 +182,8 @@ function routesFrom(world: World, namespace: string): string[] {
 
 /** Removes a resource and what it became; one that is not there is ignored. */
 export function remove(world: World, ref: ResourceRef): void {
-  if (world.entries.delete(entryKey(ref.kind, ref))) return unfoldChains(world, ref);
+  const entry = entryKey(ref.kind, ref);
+  if (world.entries.has(entry)) return changeChains(world, ref, () => world.entries.delete(entry));
   const key = resourceKey(ref);
   if (world.derived.has(key)) setDerived(world, key, []);
   else removeOwn(world, ref);

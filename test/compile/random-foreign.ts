@@ -43,6 +43,15 @@ function resolver(random: Random): object {
     { redirect: { service: name(random) } },
     { defaultSubset: "one", subsets: { one: { filter: "Service.Meta.version == 1" } } },
     { connectTimeout: `${part(random)}s` },
+    { failover: { "*": { service: name(random) } } },
+  ]);
+}
+
+function defaults(random: Random): object {
+  const limits = { maxConnections: part(random) };
+  return oneOf<object>(random, [
+    { protocol: "http", localRequestTimeoutMs: part(random) * 1000 },
+    { upstreamConfig: { overrides: [{ name: name(random), limits }] } },
   ]);
 }
 
@@ -122,6 +131,6 @@ export const FOREIGN_SPECS: Readonly<
     },
   ],
   ServiceResolver: [CONSUL, resolver],
-  ServiceDefaults: [CONSUL, (random) => ({ protocol: "http", localRequestTimeoutMs: part(random) * 1000 })],
+  ServiceDefaults: [CONSUL, defaults],
   ServiceIntentions: [CONSUL, intentions],
 };

@@ -201,11 +201,67 @@ test.each<[resolver: string, policy: object | undefined]>([
     },
   ],
   ["LoadBalancer: {Policy: maglev}", { loadBalancer: { type: "Random" } }],
+  ["PrioritizeByLocality: {Mode: failover}", { locality: { mode: "Prefer" } }],
+  ["PrioritizeByLocality: {Mode: none}", { locality: { mode: "None" } }],
+  ["PrioritizeByLocality: {}", { locality: { mode: "None" } }],
+  ["Failover: {'*': {Service: b}}", { failover: [{ service: "b" }], panicThreshold: 0 }],
+  [
+    "Failover: {'*': {Targets: [{Service: b, ServiceSubset: v1}, {Namespace: other}, {Service: c, Namespace: shop}]}}",
+    {
+      failover: [{ service: "b", subset: "v1" }, { service: "web", namespace: "other" }, { service: "c" }],
+      panicThreshold: 0,
+    },
+  ],
+  [
+    `DefaultSubset: v1, Subsets: {v1: {Filter: 'Service.Meta.version == v1'}, v2: {Filter: 'Service.Meta.version == v2'}},
+     Failover: {v1: {ServiceSubset: v2}, '*': {Service: b, Policy: {Mode: sequential}}}`,
+    {
+      subsets: [
+        { name: "v1", labels: { version: "v1" }, failover: [{ service: "web", subset: "v2" }] },
+        { name: "v2", labels: { version: "v2" }, failover: [{ service: "b" }] },
+      ],
+      failover: [{ service: "b" }],
+      panicThreshold: 0,
+    },
+  ],
+  // What fails cannot stand in for itself.
+  [
+    `Subsets: {v1: {Filter: 'Service.Meta.version == v1'}, v2: {Filter: 'Service.Meta.version == v2'}},
+     Failover: {'*': {Targets: [{ServiceSubset: v2}, {Service: b}]}}`,
+    {
+      subsets: [
+        {
+          name: "v1",
+          labels: { version: "v1" },
+          failover: [{ service: "web", subset: "v2" }, { service: "b" }],
+        },
+        { name: "v2", labels: { version: "v2" }, failover: [{ service: "b" }] },
+      ],
+      failover: [{ service: "web", subset: "v2" }, { service: "b" }],
+      panicThreshold: 0,
+    },
+  ],
 ])("service-resolver %s", (fields, policy) => {
   const yaml = `{Kind: service-resolver, Name: web${fields === "" ? "" : `, ${fields}`}}`;
   expect(specsOf(yaml)[POLICY]).toEqual(
     policy === undefined ? undefined : { targetRefs: PARENTS, ...policy },
   );
+});
+
+test("what stands in is resolved itself: through redirects, to default subsets", () => {
+  const first =
+    "{Kind: service-resolver, Name: web, Failover: {'*': {Targets: [{Service: b}, {Service: c}]}}}";
+  const redirected = "{Kind: service-resolver, Name: b, Redirect: {Service: d, Namespace: other}}";
+  const defaulted =
+    "{Kind: service-resolver, Name: c, DefaultSubset: v1, Subsets: {v1: {Filter: 'Service.Meta.a == b'}}}";
+  expect(specsOf(entries(first, redirected, defaulted))[POLICY]).toEqual({
+    targetRefs: PARENTS,
+    failover: [
+      { service: "d", namespace: "other" },
+      { service: "c", subset: "v1" },
+    ],
+    panicThreshold: 0,
+  });
 });
 
 test("service-defaults limit a request unless the resolver does", () => {
@@ -239,7 +295,28 @@ test.each<[entry: string, problem: string]>([
     "{Kind: service-splitter, Name: web, Splits: [{Weight: 99.999}, {Weight: 0.001}]}",
     "is counted in hundredths",
   ],
-  ["{Kind: service-resolver, Name: web, Failover: {'*': {Service: b}}}", "spec.failover: not supported"],
+  ["{Kind: service-resolver, Name: web, Failover: {'*': {}}}", `failover["*"]: takes either targets`],
+  [
+    "{Kind: service-resolver, Name: web, Failover: {'*': {Service: b, Targets: [{Service: c}]}}}",
+    `failover["*"]: takes either targets`,
+  ],
+  [
+    "{Kind: service-resolver, Name: web, Failover: {'*': {Service: b, Datacenters: [dc2]}}}",
+    "datacenters: there is one",
+  ],
+  [
+    "{Kind: service-resolver, Name: web, Failover: {'*': {Targets: [{Service: b, Peer: p}]}}}",
+    "targets[0].peer: there are no peers",
+  ],
+  [
+    "{Kind: service-resolver, Name: web, Failover: {'*': {Service: b, Policy: {Mode: order-by-locality}}}}",
+    "policy.mode: must be sequential",
+  ],
+  ["{Kind: service-resolver, Name: web, Failover: {v1: {Service: b}}}", "spec.failover.v1: names no subset"],
+  [
+    "{Kind: service-resolver, Name: web, Subsets: {v1: {Filter: 'Service.Meta.a == b'}}, Failover: {v1: {ServiceSubset: v1}}}",
+    "spec.failover.v1: leads back to what fails",
+  ],
   [
     "{Kind: service-resolver, Name: web, Subsets: {v1: {Filter: 'v1 in Service.Tags'}}}",
     "subsets.v1.filter: not supported",
@@ -254,7 +331,18 @@ test.each<[entry: string, problem: string]>([
     "header[0]: takes exactly one",
   ],
   ["{Kind: service-defaults, Name: web, Protocol: tcp}", "spec.protocol: must be http"],
-  ["{Kind: service-defaults, Name: web, UpstreamConfig: {}}", "spec.upstreamConfig: not supported"],
+  [
+    "{Kind: service-defaults, Name: web, UpstreamConfig: {Defaults: {}}}",
+    "upstreamConfig.defaults: not supported yet: defaults for whatever is called",
+  ],
+  [
+    "{Kind: service-defaults, Name: web, UpstreamConfig: {Overrides: [{Name: b, PassiveHealthCheck: {EnforcingConsecutive5xx: 50}}]}}",
+    "enforcingConsecutive5xx: must be 0 or 100",
+  ],
+  [
+    "{Kind: service-defaults, Name: web, UpstreamConfig: {Overrides: [{Name: b, Limits: {MaxConnections: 0}}]}}",
+    "maxConnections: must be at least 1",
+  ],
   ["{Kind: service-intentions, Name: web, Sources: [{Name: a}]}", "sources[0].action: takes one of action"],
   [
     "{Kind: service-intentions, Name: web, Sources: [{Name: 'a*', Action: deny}]}",

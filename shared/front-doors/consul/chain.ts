@@ -25,6 +25,8 @@ export interface Entries {
   splitter(service: Name): Foreign<ServiceSplitterSpec> | undefined;
   resolver(service: Name): Foreign<ServiceResolverSpec> | undefined;
   defaults(service: Name): Foreign<ServiceDefaultsSpec> | undefined;
+  /** The defaults of those that say something of a service that they call. */
+  callers(service: Name): readonly Foreign<ServiceDefaultsSpec>[];
 }
 
 /** Where a share of calls ends: a service, or a subset of it. */
@@ -85,20 +87,4 @@ export function resolve(
 
 function isSame(a: Name, b: Name): boolean {
   return a.namespace === b.namespace && a.name === b.name;
-}
-
-/** The services that a service's own entries name: what its chain may depend on. */
-export function namedBy(entries: Entries, service: Name): Name[] {
-  const routes = entries.router(service)?.spec.routes ?? [];
-  const splits = entries.splitter(service)?.spec.splits ?? [];
-  const redirect = entries.resolver(service)?.spec.redirect;
-  const named = [
-    ...routes.flatMap(({ destination }) => destination ?? []),
-    ...splits,
-    ...(redirect === undefined ? [] : [redirect]),
-  ];
-  return named.map((one) => ({
-    namespace: one.namespace ?? service.namespace,
-    name: one.service ?? service.name,
-  }));
 }

@@ -7,6 +7,8 @@ import type { ServiceDefaultsSpec, ServiceResolverSpec } from "../../wire/resour
 import { formatDuration, toDuration } from "../time.ts";
 import { present, some, type Report } from "../translation.ts";
 import type { Entries, Name } from "./chain.ts";
+import { ALL_SUBSETS, failoverOf } from "./failover.ts";
+import { upstreamOf, type Upstream } from "./upstream.ts";
 
 type Balancer = NonNullable<ServiceResolverSpec["loadBalancer"]>;
 
@@ -14,26 +16,50 @@ type Balancer = NonNullable<ServiceResolverSpec["loadBalancer"]>;
 export function trafficOf(entries: Entries, service: Name, report: Report): object | undefined {
   const resolver = entries.resolver(service)?.spec;
   const defaults = entries.defaults(service)?.spec;
+  const upstream = upstreamOf(entries, service, report);
+  const isRedirected = resolver?.redirect !== undefined;
   const policy = {
-    ...(resolver === undefined || resolver.redirect !== undefined ? {} : resolved(resolver, report)),
-    ...timeoutsOf(resolver, defaults),
+    ...(resolver === undefined || isRedirected ? {} : resolved(entries, service, { resolver, report })),
+    ...timeoutsOf(resolver, defaults, upstream),
+    ...upstream.settings,
   };
   if (Object.keys(policy).length === 0) return undefined;
   return { targetRefs: [{ group: "", kind: "Service", name: service.name }], ...policy };
 }
 
+interface Resolving {
+  readonly resolver: ServiceResolverSpec;
+  readonly report: Report;
+}
+
 /** Consul ignores all of this where the resolver redirects. */
-function resolved({ subsets, loadBalancer }: ServiceResolverSpec, report: Report): object {
+function resolved(entries: Entries, service: Name, { resolver, report }: Resolving): object {
+  const { subsets, loadBalancer, failover, prioritizeByLocality } = resolver;
   const named = Object.entries(subsets).map(([name, { filter, onlyPassing }]) => {
     if (onlyPassing !== undefined) {
       report.note(`spec.subsets.${name}.onlyPassing`, "has no effect: an endpoint is healthy or it is not");
     }
-    return { name, labels: labelsOf(filter) };
+    const standIns = failoverOf(entries, service, name, report);
+    return present({ name, labels: labelsOf(filter), failover: standIns });
   });
+  for (const name of Object.keys(failover)) {
+    if (name !== ALL_SUBSETS && subsets[name] === undefined) {
+      report.problem(`spec.failover.${name}`, "names no subset: write one of spec.subsets, or *");
+    }
+  }
+  const hasFailover = Object.keys(failover).length > 0;
   return present({
     subsets: some(named),
     loadBalancer: loadBalancer === undefined ? undefined : balancerOf(loadBalancer, report),
+    failover: failoverOf(entries, service, ALL_SUBSETS, report),
+    // Consul: panic is off, so that calls go to what stands in once nothing is left.
+    panicThreshold: hasFailover ? 0 : undefined,
+    locality: prioritizeByLocality === undefined ? undefined : localityOf(prioritizeByLocality),
   });
+}
+
+function localityOf({ mode }: NonNullable<ServiceResolverSpec["prioritizeByLocality"]>): object {
+  return { mode: mode === "failover" ? "Prefer" : "None" };
 }
 
 /** The schema lets nothing pass but equalities joined by `and`. */
@@ -90,11 +116,13 @@ function hashKeyOf(hash: Balancer["hashPolicies"][number], path: string, report:
 function timeoutsOf(
   resolver: ServiceResolverSpec | undefined,
   defaults: ServiceDefaultsSpec | undefined,
+  upstream: Upstream,
 ): object {
+  const connect = resolver?.connectTimeout === undefined ? undefined : toDuration(resolver.connectTimeout);
   const request = resolver?.requestTimeout === undefined ? undefined : toDuration(resolver.requestTimeout);
   const local = defaults?.localRequestTimeoutMs;
   const timeouts = present({
-    connect: resolver?.connectTimeout === undefined ? undefined : toDuration(resolver.connectTimeout),
+    connect: upstream.connectTimeout ?? connect,
     request: request ?? (local === undefined ? undefined : formatDuration(local)),
   });
   return Object.keys(timeouts).length === 0 ? {} : { timeouts };

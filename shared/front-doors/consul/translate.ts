@@ -15,6 +15,7 @@ import {
 import type { Entries, Name } from "./chain.ts";
 import { trafficOf } from "./resolver.ts";
 import { rulesOf } from "./router.ts";
+import { reportOnUpstreams } from "./upstream.ts";
 
 /**
  * Translates the chain of a service. Both documents are named after it, like
@@ -32,6 +33,7 @@ export function translateChain(entries: Entries, service: Name): Translation {
       documentOf(origin, { kind: "HTTPRoute", name, spec: { parentRefs, order: "Listed", rules } }),
     );
   }
+  reportOnUpstreams(entries, service, report);
   const traffic = trafficOf(entries, service, report);
   if (traffic !== undefined)
     documents.push(documentOf(origin, { kind: "TrafficPolicy", name, spec: traffic }));

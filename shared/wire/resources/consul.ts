@@ -13,6 +13,8 @@ import { label } from "../resource.ts";
 
 const noPartition = refused("there are no partitions: leave it out");
 const noPeer = refused("there are no peers: leave it out");
+const noDatacenter = refused("there is one datacenter: leave it out");
+const noSamenessGroup = refused("there are no sameness groups: leave it out");
 
 const subsetName = label;
 
@@ -176,6 +178,37 @@ const loadBalancer = z.strictObject({
   hashPolicies: z.array(hashPolicy).max(8).default([]),
 });
 
+const standIn = {
+  service: serviceName.optional(),
+  serviceSubset: subsetName.optional(),
+  namespace: label.optional(),
+};
+
+const failover = z
+  .strictObject({
+    ...standIn,
+    targets: z
+      .array(z.strictObject({ ...standIn, partition: noPartition, peer: noPeer, datacenter: noDatacenter }))
+      .min(1)
+      .max(8)
+      .optional(),
+    datacenters: noDatacenter,
+    samenessGroup: noSamenessGroup,
+    policy: z
+      .strictObject({
+        mode: z
+          .enum(["", "sequential"], { error: "must be sequential: what stands in is tried in order" })
+          .optional(),
+        regions: notYet("regions"),
+      })
+      .optional(),
+  })
+  .refine(
+    ({ targets, service, serviceSubset, namespace }) =>
+      (targets === undefined) !== ((service ?? serviceSubset ?? namespace) === undefined),
+    "takes either targets, or a service, a subset or a namespace",
+  );
+
 /** Which instances of a service answer. */
 export const serviceResolverSpec = z.strictObject({
   defaultSubset: subsetName.optional(),
@@ -187,15 +220,68 @@ export const serviceResolverSpec = z.strictObject({
       namespace: label.optional(),
       partition: noPartition,
       peer: noPeer,
-      datacenter: refused("there is one datacenter: leave it out"),
-      samenessGroup: refused("there are no sameness groups: leave it out"),
+      datacenter: noDatacenter,
+      samenessGroup: noSamenessGroup,
     })
     .optional(),
-  failover: notYet("failover"),
+  /** By subset; `*` is for all without an entry of their own. */
+  failover: z.record(z.union([z.literal("*"), subsetName]), failover).default({}),
   connectTimeout: goDuration.optional(),
   requestTimeout: goDuration.optional(),
-  prioritizeByLocality: notYet("prioritizeByLocality: endpoints have no locality"),
+  prioritizeByLocality: z.strictObject({ mode: z.enum(["", "none", "failover"]).default("") }).optional(),
   loadBalancer: loadBalancer.optional(),
+});
+
+/** In Consul 0 lets nothing through. */
+const limit = z
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1);
+
+const upstream = z.strictObject({
+  name: serviceName,
+  namespace: label.optional(),
+  partition: noPartition,
+  peer: noPeer,
+  protocol: z.unknown().optional(),
+  connectTimeoutMs: z.int().min(1).max(86_400_000).optional(),
+  limits: z
+    .strictObject({
+      maxConnections: limit.optional(),
+      maxPendingRequests: z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1)
+        .optional(),
+      maxConcurrentRequests: limit.optional(),
+    })
+    .optional(),
+  passiveHealthCheck: z
+    .strictObject({
+      interval: goDuration.optional(),
+      maxFailures: z.int().min(0).max(10_000).optional(),
+      enforcingConsecutive5xx: z
+        .union([z.literal(0), z.literal(100)], {
+          error: "must be 0 or 100: whether an endpoint is taken out is not left to chance",
+        })
+        .optional(),
+      maxEjectionPercent: z.int().min(0).max(100).optional(),
+      baseEjectionTime: goDuration.optional(),
+    })
+    .optional(),
+  meshGateway: z.unknown().optional(),
+  balanceOutboundConnections: z.unknown().optional(),
+  envoyListenerJSON: notYet("envoyListenerJSON"),
+  envoyClusterJSON: notYet("envoyClusterJSON"),
+});
+
+const upstreamConfig = z.strictObject({
+  defaults: notYet("defaults for whatever is called; write overrides, or a TrafficPolicy at each service"),
+  overrides: z
+    .array(upstream)
+    .max(256)
+    .default([])
+    .superRefine(unique(({ namespace, name }) => `${namespace ?? ""}/${name}`, ["name"])),
 });
 
 /** Who a service is; its protocol is HTTP here whatever it says of HTTP/2 and gRPC. */
@@ -215,7 +301,8 @@ export const serviceDefaultsSpec = z.strictObject({
     })
     .optional(),
   rateLimits: notYet("rateLimits; write a RateLimitPolicy"),
-  upstreamConfig: notYet("upstreamConfig; write a TrafficPolicy at each upstream"),
+  /** What it says of services that it calls. */
+  upstreamConfig: upstreamConfig.optional(),
   externalSNI: notYet("externalSNI"),
   expose: notYet("expose"),
   destination: notYet("destination; write an Endpoint"),
@@ -266,7 +353,7 @@ const source = z
     namespace: wildName.optional(),
     partition: noPartition,
     peer: noPeer,
-    samenessGroup: refused("there are no sameness groups: leave it out"),
+    samenessGroup: noSamenessGroup,
     action: action.optional(),
     permissions: z.array(permission).min(1).max(256).optional(),
     type: z.enum(["consul"]).optional(),
