@@ -67,12 +67,15 @@ function follow(seed: number, draw: typeof drawChange): ReadonlySet<string> {
   return changed;
 }
 
-test.each([1, 2, 3, 4, 5, 6])("changes make what a new world would be (seed %i)", (seed) => {
+/** Each compiles hundreds of worlds, which takes a busy machine a while. */
+const LONG = { timeout: 60_000 };
+
+test.each([1, 2, 3, 4, 5, 6])("changes make what a new world would be (seed %i)", LONG, (seed) => {
   // The run has met every kind of unit.
   expect(follow(seed, drawChange)).toEqual(new Set(["directory", "service", "workload", "host"]));
 });
 
-test.each([1, 2, 3])("changes around gateways make what a new world would be (seed %i)", (seed) => {
+test.each([1, 2, 3])("changes around gateways make what a new world would be (seed %i)", LONG, (seed) => {
   expect(follow(seed, drawGatewayChange)).toEqual(new Set(["directory", "service", "host"]));
 });
 
