@@ -22,7 +22,7 @@ export function renderExplanation(io: Io, told: Explanation): string {
 
 function renderHead(
   io: Io,
-  { request, caller, entrance, outcome, version, sticky, faults, mirrors }: Explanation,
+  { request, caller, entrance, outcome, version, sticky, priority, faults, mirrors }: Explanation,
 ): string {
   const { method, host, port, path } = request;
   const rows = [
@@ -31,6 +31,7 @@ function renderHead(
     ["Goes to", entrance === null ? "nothing in the mesh" : entranceText(entrance)],
     ["Outcome", outcomeText(outcome)],
     ["Sticky", sticky === null ? "" : stickyText(sticky)],
+    ["Priority", priority ?? ""],
     ["Faults", faults.join(", ")],
     ["Mirrors", mirrors.map(({ service, share }) => `${service} ${percent(share)}`).join(", ")],
     ["Version", String(version)],

@@ -6,15 +6,26 @@
  */
 import type { Limiter, Ports } from "../shared/forward/ports.ts";
 
-export type RuntimePorts = Pick<Ports, "now" | "random" | "sleep" | "timer" | "defer" | "log" | "patterns">;
+export type RuntimePorts = Pick<
+  Ports,
+  "now" | "random" | "sleep" | "timer" | "departure" | "defer" | "log" | "patterns"
+>;
 
-/** Ports of one invocation. */
-export function runtimePorts(ctx: Pick<ExecutionContext, "waitUntil">): RuntimePorts {
+/**
+ * Ports of one invocation; `incoming` is the request that it handles, if it
+ * handles one. Its signal tells of a caller that has gone only in Workers with
+ * the compatibility flag `enable_request_signal`; in others it never aborts.
+ */
+export function runtimePorts(
+  ctx: Pick<ExecutionContext, "waitUntil">,
+  incoming: Request | null,
+): RuntimePorts {
   return {
     now: Date.now,
     random: Math.random,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     timer: startTimer,
+    departure: () => incoming?.signal ?? null,
     defer: (work) => ctx.waitUntil(work),
     log: writeLine,
     patterns: async () => (await import("../shared/wire/pattern.ts")).compilePattern,

@@ -78,7 +78,7 @@ export function affected(world: World, resource: Resource | ResourceRef): Readon
 function trafficUnits(world: World, namespace: string, rule: TrafficRule | undefined): UnitKey[] {
   if (rule === undefined) return [];
   return [
-    ...[...rule.services].map((service) => serviceKey(`${namespace}/${service}`)),
+    ...[...rule.services].flatMap((service) => serviceUnits(world, namespace, service)),
     ...[...rule.routes].flatMap((route) => routeUnits(world, `${namespace}/${route}`)),
     ...(rule.gateways.size === 0 ? [] : [DIRECTORY]),
   ];
@@ -157,7 +157,9 @@ function serviceUnits(world: World, namespace: string, service: string): UnitKey
     ...space.limits.values(),
     ...space.faults.values(),
   ];
-  const isTargeted = policies.some(({ scope }) => scope.kind === "targets" && scope.services.has(service));
+  const isTargeted =
+    policies.some(({ scope }) => scope.kind === "targets" && scope.services.has(service)) ||
+    [...space.traffic.values()].some(({ overload, services }) => overload !== null && services.has(service));
   const members = isTargeted ? membersOf(space.members, service) : [];
   return [
     serviceKey(`${namespace}/${service}`),

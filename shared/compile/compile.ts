@@ -42,7 +42,7 @@ import {
   type TrafficRule,
   type World,
 } from "./state.ts";
-import { DEFAULT_TRAFFIC, pathLevelOf, trafficAt, warmsUp } from "./traffic.ts";
+import { DEFAULT_TRAFFIC, overloadOf, pathLevelOf, trafficAt, warmsUp } from "./traffic.ts";
 
 /** Compiles one unit; `null` when it does not exist. */
 export function compileUnit(world: World, key: UnitKey): Unit | null {
@@ -285,6 +285,7 @@ function compileInbound(world: World, subject: Subject): InboundPolicy {
     spaceOf(world, namespace),
   );
   const faults = about(spaces.map(({ faults }) => faults)).flatMap(({ faults }) => faults);
+  const overload = overloadOf(world, subject);
   return {
     peer: decidePeer(about(spaces.map(({ peers }) => peers)), subject),
     authorization: pool(
@@ -293,6 +294,7 @@ function compileInbound(world: World, subject: Subject): InboundPolicy {
     ),
     limits: about(spaces.map(({ limits }) => limits)).flatMap(({ limits }) => limits),
     ...(faults.length === 0 ? {} : { faults }),
+    ...(overload === undefined ? {} : { overload }),
   };
 }
 

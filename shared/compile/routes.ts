@@ -18,7 +18,7 @@ import { faultsAt } from "./faults.ts";
 import { backendService, judgeBackend, type Origin, type Target } from "./backends.ts";
 import { compileFilters, type MirrorTarget } from "./filters.ts";
 import { compareText } from "./multimap.ts";
-import { compileSession, retryOf, stickyOf, timeoutsOf } from "./traffic.ts";
+import { compileSession, priorityOf, retryOf, stickyOf, timeoutsOf } from "./traffic.ts";
 import type { HttpRoute, World } from "./state.ts";
 
 /** A route's place in a set. */
@@ -154,6 +154,7 @@ function compileAction(world: World, { route, rule, index }: RuleOf, origin: Ori
   // Policies target HTTPRoutes; a route of another kind may have the same name.
   const isTarget = route.kind === "HTTPRoute";
   const sticky = isTarget ? stickyOf(world, name) : undefined;
+  const priority = isTarget ? priorityOf(world, name) : undefined;
   const targetOf = mirrorsOf(world, route, origin);
   const faults = [...compileFaults(rule.faults ?? [], name), ...(isTarget ? faultsAt(world, name) : [])];
   return {
@@ -166,6 +167,7 @@ function compileAction(world: World, { route, rule, index }: RuleOf, origin: Ori
     ...(rule.sessionPersistence === undefined ? {} : { session: compileSession(rule.sessionPersistence) }),
     ...(timeouts === undefined ? {} : { timeouts }),
     ...(retry === undefined ? {} : { retry }),
+    ...(priority === undefined ? {} : { priority }),
     ...(faults.length === 0 ? {} : { faults }),
   };
 }

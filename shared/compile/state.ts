@@ -6,7 +6,9 @@
  */
 import type { HashKey } from "../engine/hash.ts";
 import type { HealthCheck, Verdict } from "../engine/health-check.ts";
+import type { OverloadPolicy } from "../engine/overload.ts";
 import type { PathLevel } from "../engine/path.ts";
+import type { Priority } from "../engine/priority.ts";
 import type { TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
 import type { Resource } from "../wire/resource.ts";
 import type { BackendTlsPolicySpec } from "../wire/resources/backend-tls-policy.ts";
@@ -70,6 +72,10 @@ export interface TrafficRule {
   readonly subsets: readonly SubsetRule[];
   /** What keeps a route's calls at one backend; `null` when chance decides. */
   readonly stickyBy: HashKey | null;
+  /** Of the routes' calls; `null` says nothing of it. */
+  readonly priority: Priority | null;
+  /** How the services' workloads are protected; `null` when they are not. */
+  readonly overload: OverloadPolicy | null;
   /** How paths are made canonical at the gateways; `null` says nothing of it. */
   readonly pathLevel: PathLevel | null;
 }

@@ -8,7 +8,9 @@ import type { SessionPersistence } from "../engine/affinity.ts";
 import type { Hashing, LoadBalancing } from "../engine/balance.ts";
 import type { HashKey } from "../engine/hash.ts";
 import type { HedgePolicy } from "../engine/hedge.ts";
+import type { OverloadPolicy } from "../engine/overload.ts";
 import type { PathLevel } from "../engine/path.ts";
+import type { Priority } from "../engine/priority.ts";
 import type { RetryPolicy } from "../engine/retry.ts";
 import type { SlowStart } from "../engine/slow-start.ts";
 import type { TrafficPolicy } from "../engine/snapshot.ts";
@@ -27,9 +29,10 @@ import {
   compileFailover,
   compileLocality,
   compileOutlier,
+  compileOverload,
 } from "./resilience.ts";
 import { compareText } from "./multimap.ts";
-import { oldest } from "./policy.ts";
+import { oldest, type Subject } from "./policy.ts";
 import { spaceOf, splitName, type Space, type SubsetRule, type TrafficRule, type World } from "./state.ts";
 
 /**
@@ -90,6 +93,8 @@ export function compileTrafficRule({ metadata, spec }: Resource<TrafficPolicySpe
       over: (base) => compileTraffic(subset, namespace, base),
     })),
     stickyBy: spec.split === undefined ? null : compileKey(spec.split.stickyBy),
+    priority: spec.priority === undefined ? null : PRIORITIES[spec.priority],
+    overload: spec.overload === undefined ? null : compileOverload(spec.overload),
     pathLevel: spec.pathNormalization === undefined ? null : PATH_LEVELS[spec.pathNormalization],
   };
 }
@@ -153,6 +158,29 @@ export function stickyOf(world: World, route: string): HashKey | undefined {
   const [namespace, name] = splitName(route);
   const rules = [...spaceOf(world, namespace).traffic.values()].filter(({ routes }) => routes.has(name));
   return oldest(rules)?.stickyBy ?? undefined;
+}
+
+const PRIORITIES = { High: "high", Default: "default", Low: "low" } as const;
+
+/** The priority of a route's calls (`namespace/name`), by the oldest policy that says one; `undefined` when none does. */
+export function priorityOf(world: World, route: string): Priority | undefined {
+  const [namespace, name] = splitName(route);
+  const rules = [...spaceOf(world, namespace).traffic.values()];
+  return (
+    oldest(rules.filter(({ routes, priority }) => routes.has(name) && priority !== null))?.priority ??
+    undefined
+  );
+}
+
+/**
+ * How a workload is protected from overload: by the oldest policy that says so
+ * for any of the services that it answers for.
+ */
+export function overloadOf(world: World, { namespace, services }: Subject): OverloadPolicy | undefined {
+  const rules = [...spaceOf(world, namespace).traffic.values()].filter(
+    (rule) => rule.overload !== null && services.some((service) => rule.services.has(service)),
+  );
+  return oldest(rules)?.overload ?? undefined;
 }
 
 /** Fills what a TrafficPolicy leaves out from the defaults, and what a subset leaves out from its service. */

@@ -10,6 +10,7 @@ import type { Millis } from "../engine/time.ts";
 import * as timeout from "../engine/timeout.ts";
 import type { Body } from "./body.ts";
 import type { Call } from "./call.ts";
+import { onDeparture } from "./departure.ts";
 import { clientCertificate } from "./onward.ts";
 import { tokenFor } from "./peer-token.ts";
 import type { Plan } from "./plan.ts";
@@ -42,14 +43,14 @@ export async function attempt(
   const isLast = limitMs === timeout.remainingMs(plan.timeouts, call.trail.arrivedAt, now);
   const leftMs = timeout.deadlineHeader(limitMs);
   if (leftMs !== null) call.headers.set(timeout.DEADLINE_HEADER, leftMs);
-  balance.begin(load, endpoint.id);
+  const free = occupy(call, load, endpoint.id);
   try {
     return await withinLimit(call, { limitMs, isLast, control }, (signal) => {
       const request = makeRequest(call, plan, { way, body, signal });
       return ports.send(endpoint, request, { service: plan.service.id, port: plan.port });
     });
   } finally {
-    balance.end(load, endpoint.id);
+    free();
   }
 }
 
@@ -57,6 +58,21 @@ interface Trying {
   readonly body: Body;
   /** Ends the try early; `null` where nobody wants to. */
   readonly control: AbortController | null;
+}
+
+/** Counts an endpoint as busy until the function that this returns is called, or the caller has gone. */
+function occupy({ mesh }: Call, load: balance.Load, id: string): () => void {
+  let isBusy = true;
+  const free = (): void => {
+    if (isBusy) balance.end(load, id);
+    isBusy = false;
+  };
+  balance.begin(load, id);
+  const stay = onDeparture(mesh.ports, free);
+  return () => {
+    stay();
+    free();
+  };
 }
 
 /** Gives up a response that nobody will read, so that its connection is free. */
@@ -114,19 +130,22 @@ function withinLimit(
   { limitMs, isLast, control }: Limit,
   send: (signal: AbortSignal | null) => Promise<Response>,
 ): Promise<Attempt> {
-  if (limitMs === null) return start(send, control?.signal ?? null);
-  if (limitMs <= 0) return Promise.resolve({ kind: "timeout" });
+  if (limitMs !== null && limitMs <= 0) return Promise.resolve({ kind: "timeout" });
+  const { outlivesCalls } = call.mesh.settings;
+  // A signal costs 10 µs; where the end of the call ends the invocation, it would end nothing else.
+  const isAlone = limitMs === null ? !(outlivesCalls && call.signal !== null) : isLast && !outlivesCalls;
+  const abort = control ?? (isAlone ? null : new AbortController());
+  if (abort !== null) call.signal?.addEventListener("abort", () => abort.abort(), { once: true });
+  const signal = abort === null ? call.signal : abort.signal;
+  if (limitMs === null) return start(send, signal);
   return new Promise((resolve) => {
-    // A signal costs 10 µs; where the end of the call ends the invocation, it would end nothing else.
-    const isAlone = isLast && !call.mesh.settings.outlivesCalls;
-    const abort = control ?? (isAlone ? null : new AbortController());
     let isOver = false;
     const cancel = call.mesh.ports.timer(limitMs, () => {
       isOver = true;
       resolve({ kind: "timeout" });
       abort?.abort();
     });
-    void start(send, abort?.signal ?? null).then((attempt) => {
+    void start(send, signal).then((attempt) => {
       cancel();
       if (isOver) discard(attempt);
       resolve(attempt);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Caller } from "../engine/authorize.ts";
+import type { Priority } from "../engine/priority.ts";
 import type { RequestView } from "../engine/request.ts";
 import type { Millis } from "../engine/time.ts";
 import type { Mesh } from "./state.ts";
@@ -45,6 +46,8 @@ export interface Call {
   readonly isMirrored: boolean;
   /** What earlier hosts of the mesh say of it. */
   readonly told: Told;
+  /** Aborts when nobody waits for the answer any more: tries end then. `null`: the call goes on whatever happens. */
+  readonly signal: AbortSignal | null;
   /** What is sent on: filters change it, and each try adds what is the endpoint's own. */
   readonly headers: Headers;
   readonly trail: Trail;
@@ -59,10 +62,11 @@ export interface Told {
   readonly deadline: string | null;
   /** Whether an earlier host tries again. */
   readonly retry: string | null;
+  readonly priority: Priority | null;
 }
 
 /** Nothing is known from earlier hosts. */
-export const NOTHING_TOLD: Told = { deadline: null, retry: null };
+export const NOTHING_TOLD: Told = { deadline: null, retry: null, priority: null };
 
 const NO_FIELDS = [] as const;
 

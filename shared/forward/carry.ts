@@ -7,6 +7,7 @@
 import type { Caller } from "../engine/authorize.ts";
 import type { PathLevel } from "../engine/path.ts";
 import type { RequestView } from "../engine/request.ts";
+import { PRIORITY_HEADER, parsePriority } from "../engine/priority.ts";
 import { RETRY_HEADER } from "../engine/retry.ts";
 import { DIRECTORY, serviceKey } from "../engine/snapshot.ts";
 import type { DirectoryUnit, UnitKey } from "../engine/snapshot.ts";
@@ -50,6 +51,8 @@ export interface Reception {
   /** Who the platform or the host itself vouches for. The directory is loaded when it is asked. */
   vouched(): Caller | null;
   goalOf(view: RequestView): Goal;
+  /** Aborts when nobody waits for the answer any more; `null`: the call goes on whatever happens. */
+  readonly signal: AbortSignal | null;
   /** Units that this host needs besides the goal's. */
   readonly needs: readonly UnitKey[];
 }
@@ -210,7 +213,9 @@ function board({ journey, entry, identity }: Boarding, caller: Caller | null): C
   if (isMirrored) headers.set(MIRRORED_HEADER, "1");
   const told = toldBy(request.headers, entry, reception);
   const { view, hops } = entry;
-  return { mesh, request, view, caller, client: identity.caller, hops, isMirrored, told, headers, trail };
+  const { signal } = reception;
+  const client = identity.caller;
+  return { mesh, request, view, caller, client, hops, isMirrored, told, signal, headers, trail };
 }
 
 /** A deadline is believed of anybody, since it can only shorten. */
@@ -219,6 +224,7 @@ function toldBy(headers: Headers, { owned }: door.Entry, { isFromOutside }: Rece
   return {
     deadline: headers.get(DEADLINE_HEADER),
     retry: isFromOutside ? null : headers.get(RETRY_HEADER),
+    priority: isFromOutside ? null : parsePriority(headers.get(PRIORITY_HEADER)),
   };
 }
 

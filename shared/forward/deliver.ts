@@ -6,6 +6,7 @@
  */
 import * as balance from "../engine/balance.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
+import { PRIORITY_HEADER } from "../engine/priority.ts";
 import * as retry from "../engine/retry.ts";
 import { retryAfterMs } from "../engine/retry-after.ts";
 import * as retryBudget from "../engine/retry-budget.ts";
@@ -20,6 +21,9 @@ import { admitTo, sufferAt } from "./callee.ts";
 import { choose, keep, startChoices } from "./choose.ts";
 import type { Choices } from "./choose.ts";
 import * as circuits from "./circuits.ts";
+import { enter } from "./concurrency.ts";
+import type { Place } from "./concurrency.ts";
+import { gone, isGone } from "./departure.ts";
 import { dress } from "./dress.ts";
 import { suffer } from "./faults.ts";
 import { race } from "./hedging.ts";
@@ -35,6 +39,8 @@ interface Tries extends Choices {
   readonly body: Body;
   /** Policy sets of the service that have admitted the call. */
   readonly admitted: Set<number>;
+  /** `null` before the first try, and where concurrency is not limited. */
+  place: Place | null;
 }
 
 /** Carries a planned call out. */
@@ -45,12 +51,18 @@ export async function deliver(call: Call, plan: Plan): Promise<Answer> {
   const isHedged = plan.pin === null && plan.pool.policy.hedge !== null && retry.isIdempotent(method);
   const isNeeded = isHedged || plan.mirrors.length > 0;
   const held = await body.take(call.request, plan.retry, isNeeded);
-  const tries: Tries = { ...startChoices(), body: held, admitted: new Set() };
+  const tries: Tries = { ...startChoices(), body: held, admitted: new Set(), place: null };
   if (plan.mirrors.length > 0) mirror(call, plan, held);
   if (retry.owns(plan.retry) && mayRetry(method, plan, held))
     call.headers.set(retry.RETRY_HEADER, retry.RETRY_OWNED);
+  if (plan.priority !== "default") call.headers.set(PRIORITY_HEADER, plan.priority);
   retryBudget.deposit(plan.service.traffic.spending, call.mesh.ports.now());
-  const answer = await tryUntilDone(call, plan, tries);
+  let answer: Answer;
+  try {
+    answer = await tryUntilDone(call, plan, tries);
+  } finally {
+    tries.place?.leave();
+  }
   const { limitFields } = call.trail;
   if (limitFields.length > 0) tries.fields.push(...limitFields.map(([name, value]) => ({ name, value })));
   return dress(call, plan.dressing, tries.fields, answer);
@@ -67,15 +79,36 @@ async function tryUntilDone(call: Call, plan: Plan, tries: Tries): Promise<Answe
     if (first === null) return unavailable(call, plan);
     const refusal = await admitOnce(call, plan, first, tries);
     if (refusal !== null) return refusal;
+    if (needsPlace(plan, tries)) {
+      const place = await enter(call, plan);
+      if (place?.kind === "refusal") return place;
+      tries.place = place;
+      // What was chosen before it waited may be the worst by now.
+      if (place?.hasWaited === true) continue;
+    }
 
     const { endpoint, outcome } = await tryFrom(call, plan, tries, first);
+    tries.place?.endRetries();
+    if (isGone(call)) return abandon(outcome);
     const decision = decide(call, plan, tries, outcome);
-    if (decision.kind === "stop") return conclude(call, plan, tries, { endpoint, outcome });
+    if (decision.kind === "stop" || tries.place?.startRetry() === false)
+      return conclude(call, plan, tries, { endpoint, outcome });
     discard(outcome);
     call.mesh.state.meter.host.retries += 1;
     retryBudget.withdraw(plan.service.traffic.spending, call.mesh.ports.now());
     if (decision.afterMs > 0) await call.mesh.ports.sleep(decision.afterMs);
+    if (isGone(call)) return gone();
   }
+}
+
+/** Whether a call waits for its turn before it is first sent. The host that chose a pinned endpoint has counted the call. */
+function needsPlace({ pool, pin }: Plan, { place }: Tries): boolean {
+  return pool.policy.concurrency !== undefined && place === null && pin === null;
+}
+
+function abandon(outcome: Attempt): Refusal {
+  discard(outcome);
+  return gone();
 }
 
 /** One try, or several beside one another. */
@@ -103,6 +136,7 @@ async function nextBeside(call: Call, plan: Plan, tries: Tries): Promise<Endpoin
   const endpoint = await choose(call, plan, tries);
   if (endpoint === null || tries.tried.includes(endpoint.id)) return null;
   if ((await admitOnce(call, plan, endpoint, tries)) !== null) return null;
+  if (tries.place?.startRetry() === false) return null;
   call.mesh.state.meter.host.retries += 1;
   retryBudget.withdraw(plan.service.traffic.spending, call.mesh.ports.now());
   return endpoint;
@@ -120,8 +154,8 @@ async function tryAt(call: Call, plan: Plan, tries: Tries, { endpoint, control }
   call.trail.version = endpoint.version;
   const sentAt = call.mesh.ports.now();
   const outcome = await attempt(call, plan, endpoint, { body: tries.body, control });
-  // A try that was ended because another had answered says nothing about its endpoint.
-  if (control !== null && control.signal.aborted && outcome.kind !== "timeout") return outcome;
+  // A try that was ended because another had answered, or nobody waits any more, says nothing about its endpoint.
+  if ((control?.signal.aborted === true || isGone(call)) && outcome.kind !== "timeout") return outcome;
   circuits.settle(call.mesh, plan, endpoint.id, outcome);
   learn(call, plan, { endpoint, outcome }, sentAt);
   return outcome;

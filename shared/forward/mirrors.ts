@@ -56,6 +56,7 @@ function copyOf(call: Call): Call {
   return {
     ...call,
     headers,
+    signal: null,
     trail: startTrail(Math.max(arrivedAt, call.mesh.ports.now()), requestId, method),
   };
 }

@@ -10,6 +10,7 @@ import * as filter from "../engine/filter.ts";
 import type { Rewrite } from "../engine/filter.ts";
 import { parseHost } from "../engine/host.ts";
 import type { Mirror } from "../engine/mirror.ts";
+import type { Priority } from "../engine/priority.ts";
 import * as redirect from "../engine/redirect.ts";
 import { scoped } from "../engine/retry.ts";
 import type { RetryPolicy } from "../engine/retry.ts";
@@ -48,6 +49,7 @@ export interface Plan {
   readonly faults: readonly LinkedFault[];
   readonly mirrors: readonly Mirror[];
   readonly session: SessionPersistence | null;
+  readonly priority: Priority;
   /** Id of the only endpoint that may answer; `null` for any. */
   readonly pin: string | null;
 }
@@ -126,6 +128,7 @@ export function straightTo(call: Call, service: LinkedService, { port, subset }:
     faults: NONE,
     mirrors: NONE,
     session: pool.policy.affinity,
+    priority: call.told.priority ?? "default",
     pin: null,
   };
 }
@@ -172,6 +175,7 @@ function along(call: Call, { entry, action, faults }: route.Match, backend: rout
     faults,
     mirrors: both(action.filters.mirrors, backend.filters.mirrors),
     session: action.session ?? plan.session,
+    priority: action.priority ?? plan.priority,
   };
 }
 

@@ -5,16 +5,19 @@
  * @module
  */
 import type { Load } from "../engine/balance.ts";
+import type { Bulkhead } from "../engine/concurrency.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
 import type { ServiceUnit, TrafficPolicy } from "../engine/snapshot.ts";
 import type { Random } from "../engine/time.ts";
-import { loadOf } from "./traffic.ts";
+import { bulkheadOf, loadOf } from "./traffic.ts";
 import type { Traffic } from "./traffic.ts";
 
 export interface Pool {
   readonly endpoints: readonly Endpoint[];
   readonly policy: TrafficPolicy;
   readonly load: Load;
+  /** Used where the policy limits concurrency. */
+  readonly bulkhead: Bulkhead;
 }
 
 /** The pools of a service: all of it, and its subsets by name. */
@@ -32,9 +35,11 @@ export function linkPools(unit: ServiceUnit, traffic: Traffic, random: Random): 
       endpoints: unit.endpoints.filter(({ id }) => ids.has(id)),
       policy: subset.traffic ?? unit.traffic,
       load: loadOf(traffic, name, random),
+      bulkhead: bulkheadOf(traffic, name),
     });
   }
-  return { whole: { endpoints: unit.endpoints, policy: unit.traffic, load: traffic.load }, subsets };
+  const { load, bulkhead } = traffic;
+  return { whole: { endpoints: unit.endpoints, policy: unit.traffic, load, bulkhead }, subsets };
 }
 
 /** The pool of a backend; one of a subset that does not exist has no endpoints. */

@@ -72,6 +72,12 @@ export interface Ports {
   send(endpoint: Endpoint, request: Request, destination: Destination): Promise<Response>;
   /** The host's rate-limit binding of a name; `null` when it has none. */
   limiter(name: string): Limiter | null;
+  /**
+   * Aborts when whoever called this invocation has gone; `null` where nobody
+   * calls. What is held then is given back by a listener: the invocation may
+   * end before anything that waits goes on.
+   */
+  departure(): AbortSignal | null;
   /** Keeps the host alive for work after the answer (`waitUntil`). */
   defer(work: Promise<unknown>): void;
   /** One access-log line. */

@@ -6,8 +6,10 @@
  */
 import type { Caller } from "../engine/authorize.ts";
 import { DIRECTORY, workloadKey } from "../engine/snapshot.ts";
+import { PRIORITY_HEADER, parsePriority } from "../engine/priority.ts";
+import type { Priority } from "../engine/priority.ts";
 import { RETRY_HEADER } from "../engine/retry.ts";
-import { DEADLINE_HEADER, withDeadline } from "../engine/timeout.ts";
+import { DEADLINE_HEADER, remainingMs, withDeadline } from "../engine/timeout.ts";
 import { spiffeId } from "../identity/spiffe.ts";
 import { respond, statusOf } from "./answers.ts";
 import { MIRRORED_HEADER, startTrail, workloadOf } from "./call.ts";
@@ -18,6 +20,7 @@ import type { Identity } from "./identify.ts";
 import { suffer } from "./faults.ts";
 import { admit } from "./inbound.ts";
 import { clientCertificate, requestIdOf } from "./onward.ts";
+import * as overload from "./overload.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
@@ -33,6 +36,8 @@ export interface Welcome {
   readonly request: Request;
   /** What rate limits tell the caller: to be added to the workload's answer. */
   readonly limitFields: Trail["limitFields"];
+  /** To be called when the workload has answered, or failed; `null` where nobody counts its calls. */
+  readonly end: (() => void) | null;
 }
 
 /**
@@ -84,9 +89,34 @@ async function check(
   const identity = await identify(mesh, { headers: request.headers, vouched: null, audiences });
   if (identity.kind === "refusal") return identity;
   if (identity.caller !== null) trail.source = workloadOf(identity.caller);
+  const visit = { mesh, request, trail };
   // The edge has been through all that follows, with the same policies.
-  if (identity.isAdmitted) return { kind: "welcome", caller: identity.caller, request, limitFields: [] };
-  return decide({ mesh, request, trail }, workload, identity);
+  const decision: Welcome | Refusal = identity.isAdmitted
+    ? { kind: "welcome", caller: identity.caller, request, limitFields: [], end: null }
+    : await decide(visit, workload, identity);
+  return decision.kind === "welcome" ? letIn(visit, workload, decision) : decision;
+}
+
+/** Last, for all that was waited for before takes from the call's time: nobody works for a caller that has given up. */
+function letIn(
+  { mesh, request, trail }: Visit,
+  { unit }: LinkedWorkload,
+  welcome: Welcome,
+): Welcome | Refusal {
+  const timeouts = withDeadline({}, request.headers.get(DEADLINE_HEADER));
+  const leftMs = remainingMs(timeouts, trail.arrivedAt, mesh.ports.now());
+  if (leftMs === 0) return refuse("upstream.timeout", "The call's time had run out on its way here.");
+  const policy = unit.inbound.overload;
+  if (policy === undefined) return welcome;
+  const priority = believedPriority(request, welcome.caller) ?? "default";
+  const stay = overload.enter(mesh, policy, { priority, leftMs });
+  return stay.kind === "refusal" ? stay : { ...welcome, end: stay.end };
+}
+
+/** Whoever has not proved to belong to the mesh may only lower it. */
+function believedPriority({ headers }: Request, caller: Caller | null): Priority | null {
+  const priority = parsePriority(headers.get(PRIORITY_HEADER));
+  return caller === null && priority === "high" ? null : priority;
 }
 
 /** The workload's unit as the view has it; `null` when there is none. */
@@ -110,8 +140,6 @@ async function decide(
   const entry = door.read(request, "worker");
   if (entry.kind === "refusal") return entry;
   const timeouts = withDeadline({}, request.headers.get(DEADLINE_HEADER));
-  if (timeouts.requestMs === 0)
-    return refuse("upstream.timeout", "The call's time had run out on its way here.");
   trail.path = entry.view.path;
   trail.hops = entry.hops;
   const { host, port, method, path, query, headers } = entry.view;
@@ -123,7 +151,8 @@ async function decide(
   if (fault !== null) return fault;
   const certificate = caller === null ? null : clientCertificate(caller, unit.workload);
   const { limitFields } = trail;
-  return { kind: "welcome", caller, request: withoutClaims(request, entry, certificate), limitFields };
+  const own = withoutClaims(request, entry, { caller, certificate });
+  return { kind: "welcome", caller, request: own, limitFields, end: null };
 }
 
 /** Fields of a host of the mesh that called directly; anything else of ours was made up. */
@@ -133,20 +162,29 @@ const EXPECTED = new Set([
   "x-forwarded-client-cert",
   DEADLINE_HEADER,
   RETRY_HEADER,
+  PRIORITY_HEADER,
   MIRRORED_HEADER,
 ]);
 
 /** Fields that say nothing about the caller, and matter to the calls that the workload makes. */
-const KEPT = new Set(["x-selvedge-hops", DEADLINE_HEADER]);
+const KEPT = new Set(["x-selvedge-hops", DEADLINE_HEADER, PRIORITY_HEADER]);
+
+interface Proof {
+  readonly caller: Caller | null;
+  readonly certificate: string | null;
+}
 
 /** The request itself if what it says about its caller was proved, else a copy that does not say it. */
-function withoutClaims(request: Request, { owned }: door.Entry, certificate: string | null): Request {
+function withoutClaims(request: Request, { owned }: door.Entry, { caller, certificate }: Proof): Request {
+  const isBoasting = owned.includes(PRIORITY_HEADER) && believedPriority(request, caller) === null;
   const isTrue =
+    !isBoasting &&
     request.headers.get("x-forwarded-client-cert") === certificate &&
     owned.every((name) => EXPECTED.has(name));
   if (isTrue || owned.length === 0) return request;
   const headers = new Headers(request.headers);
   for (const name of owned) if (!KEPT.has(name)) headers.delete(name);
+  if (isBoasting) headers.delete(PRIORITY_HEADER);
   if (certificate !== null) headers.set("x-forwarded-client-cert", certificate);
   return new Request(request, { headers });
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Controller } from "../engine/overload.ts";
 import type { Millis } from "../engine/time.ts";
 import { createTokenCache } from "../identity/token-cache.ts";
 import type { TokenCache } from "../identity/token-cache.ts";
@@ -32,6 +33,8 @@ export interface MeshState {
   readonly meter: Meter;
   /** Copies for mirrors on their way. Bounded by `mirrors.ts`. */
   readonly mirrors: Set<Copy>;
+  /** Of the workload that this host is the inbound half of; `null` before its first call, and where nothing protects it. */
+  overload: Controller | null;
 }
 
 /** A copy of a call, on its way to a mirror. */
@@ -71,5 +74,6 @@ export function createState(reporter: string): MeshState {
     tokens: new Map(),
     meter: createMeter(),
     mirrors: new Set(),
+    overload: null,
   };
 }

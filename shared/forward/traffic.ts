@@ -7,6 +7,8 @@
  */
 import * as balance from "../engine/balance.ts";
 import type { Circuit } from "../engine/circuit.ts";
+import { createBulkhead } from "../engine/concurrency.ts";
+import type { Bulkhead } from "../engine/concurrency.ts";
 import { createSpending } from "../engine/retry-budget.ts";
 import type { Spending } from "../engine/retry-budget.ts";
 import type { ServiceUnit } from "../engine/snapshot.ts";
@@ -16,6 +18,9 @@ export interface Traffic {
   readonly load: balance.Load;
   /** The same for each subset: turns that subsets take from one another would not be even. */
   readonly subsetLoads: Map<string, balance.Load>;
+  readonly bulkhead: Bulkhead;
+  /** Each subset has its own. */
+  readonly subsetBulkheads: Map<string, Bulkhead>;
   /** By endpoint id; an absent circuit is closed. */
   readonly circuits: Map<string, Circuit>;
   /** What tries beyond the first cost the service so far. */
@@ -27,6 +32,8 @@ export function quiet(random: Random): Traffic {
   return {
     load: balance.createLoad(random),
     subsetLoads: new Map(),
+    bulkhead: createBulkhead(),
+    subsetBulkheads: new Map(),
     circuits: new Map(),
     spending: createSpending(),
   };
@@ -39,6 +46,13 @@ export function loadOf({ subsetLoads }: Traffic, subset: string, random: Random)
   return known;
 }
 
+/** The bulkhead of a subset, made at first use. */
+export function bulkheadOf({ subsetBulkheads }: Traffic, subset: string): Bulkhead {
+  const known = subsetBulkheads.get(subset) ?? createBulkhead();
+  subsetBulkheads.set(subset, known);
+  return known;
+}
+
 /** Forgets endpoints and subsets that the service no longer has, so that what comes and goes takes no memory. */
 export function retain(traffic: Traffic, { endpoints, subsets }: ServiceUnit): void {
   const ids = new Set(endpoints.map((endpoint) => endpoint.id));
@@ -48,4 +62,6 @@ export function retain(traffic: Traffic, { endpoints, subsets }: ServiceUnit): v
     if (Object.hasOwn(subsets, name)) balance.retain(load, endpoints);
     else traffic.subsetLoads.delete(name);
   }
+  for (const name of traffic.subsetBulkheads.keys())
+    if (!Object.hasOwn(subsets, name)) traffic.subsetBulkheads.delete(name);
 }

@@ -157,6 +157,10 @@ export const explanation = z
           .meta({ description: "The one that this request gets; null when it lacks the key." }),
       })
       .nullable(),
+    priority: z
+      .enum(["high", "default", "low"])
+      .nullable()
+      .meta({ description: "What the route says of it; null leaves it to the caller." }),
     backends: z.array(backend).readonly(),
     faults: z.array(z.string()).readonly().meta({ description: "Policies of the route that inject faults." }),
     mirrors: z.array(z.object({ service: z.string(), share: z.number() })).readonly(),

@@ -77,6 +77,8 @@ export const PROBLEMS = {
   "method.not_allowed": { status: 405, title: "The method is not allowed here" },
   "config.conflict": { status: 409, title: "The change conflicts with what is stored" },
   "config.revision": { status: 412, title: "The configuration has moved on" },
+  // nginx's status, for logs and metrics: nobody is there to read it.
+  "caller.gone": { status: 499, title: "The caller has gone" },
   "body.too_large": { status: 413, title: "The body is too large" },
   "path.too_long": {
     status: 414,
@@ -118,6 +120,16 @@ export const PROBLEMS = {
     proxyStatus: "proxy_configuration_error",
   },
   internal: { status: 500, title: "The mesh failed", proxyStatus: "proxy_internal_error" },
+  "overload.pending": {
+    status: 503,
+    title: "Too many calls to the service wait already",
+    proxyStatus: "connection_limit_reached",
+  },
+  "overload.shed": {
+    status: 503,
+    title: "The service has as many calls as it can work on",
+    proxyStatus: "connection_limit_reached",
+  },
   // Both 503, as Envoy's and Gateway API's, which tells clients that another try may help.
   "upstream.broken": {
     status: 503,

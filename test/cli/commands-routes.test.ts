@@ -41,6 +41,7 @@ const TOLD: Explanation = {
   omittedRules: 4,
   outcome: { kind: "forward", host: "www.test", path: "/a" },
   sticky: { by: "cookie session", backend: "shop/v1" },
+  priority: "high",
   backends: [
     {
       service: "shop/v1",
@@ -90,6 +91,7 @@ Caller:   spiffe://mesh.test/ns/shop/sa/web
 Goes to:  listener shop/public/http, host www.test
 Outcome:  forwarded, as www.test/a
 Sticky:   by cookie session: shop/v1
+Priority: high
 Mirrors:  shop/v2 10%
 Version:  7
 

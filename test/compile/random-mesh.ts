@@ -154,6 +154,8 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
           subsets: [{ name: "one", labels: { version: "1" }, panicThreshold }],
         },
         { targetRefs: [{ kind: "HTTPRoute", group, name }], split: { stickyBy: { type: "Caller" } } },
+        { targetRefs: [{ kind: "HTTPRoute", group, name }], priority: oneOf(random, ["High", "Low"]) },
+        { targetRefs: [target(random)], overload: { maxConcurrency: 10 + Math.floor(random() * 9) } },
         {
           targetRefs: [{ kind: "Gateway", group, name }],
           pathNormalization: oneOf(random, ["None", "Base"]),

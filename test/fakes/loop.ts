@@ -16,6 +16,7 @@ export const TO_REVIEWS: Goal = { kind: "service", service: "shop/reviews" };
 export function reception(changes: Partial<Reception> = {}): Reception {
   return {
     isFromOutside: false,
+    signal: null,
     readsTokens: false,
     vouched: () => WEB,
     goalOf: () => TO_REVIEWS,

@@ -59,6 +59,7 @@ export interface MeshKitOptions {
   /** Rate-limit bindings of the host, by name. */
   readonly limiters?: Readonly<Record<string, Limiter>>;
   readonly locality?: Locality;
+  readonly departure?: AbortSignal;
   /** Time and a registry that several hosts share; of their own unless given. */
   readonly world?: World;
   readonly seed?: number;
@@ -181,6 +182,7 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     now: clock.now,
     random: seeded(options.seed ?? 7),
     timer: clock.timer,
+    departure: () => options.departure ?? null,
     sleep: (ms) => new Promise((resolve) => void clock.timer(ms, resolve)),
     wayTo: () => options.way ?? { origin: null, carriesToken: true },
     send: options.send ?? (() => Promise.resolve(new Response("ok"))),

@@ -59,6 +59,7 @@ const UNITS: Readonly<Record<UnitKey, Unit>> = {
         consumerNamespace: null,
         routes: routeSet({
           sticky: { kind: "cookie", name: "s" },
+          priority: "low",
           backends: [backend("v1"), backend("v2", { subset: "blue" })],
         }),
       },
@@ -144,6 +145,7 @@ test("a call from outside: listener, rule, split, and the policies of each backe
       },
     ],
     omittedRules: 0,
+    priority: null,
     outcome: { kind: "forward", host: "www.test", path: "/new/a" },
     sticky: null,
     backends: [
@@ -255,9 +257,9 @@ test.each([
   ["the one that another cookie decides", { headers: [{ name: "cookie", value: "s=3" }] }, "shop/v1"],
   ["none when it lacks the cookie", {}, null],
 ])("a request to a sticky split gets %s", async (_what, more, expected) => {
-  const { sticky } = await ask("http://sticky/", { ...more, from: "shop/web" });
+  const { sticky, priority } = await ask("http://sticky/", { ...more, from: "shop/web" });
 
-  expect(sticky).toEqual({ by: "cookie s", backend: expected });
+  expect([sticky, priority]).toEqual([{ by: "cookie s", backend: expected }, "low"]);
 });
 
 test("policies see the path as their backend does", async () => {

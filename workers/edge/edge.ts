@@ -28,8 +28,9 @@ let state: MeshState | null = null;
 
 /** Carries a call from outside: to a service by its mesh name, else to what a gateway serves at the host. */
 export function carryFromOutside(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
-  return carry(meshOf(env, ctx), request, {
+  return carry(meshOf(env, ctx, request), request, {
     isFromOutside: true,
+    signal: request.signal,
     readsTokens: true,
     vouched: () => null,
     goalOf: (view) => outsideGoal(view, env.SELVEDGE_MESH_DOMAIN),
@@ -43,8 +44,9 @@ export function carryThroughDoor(
   address: GatewayAddress,
   { env, ctx }: { env: Env; ctx: ExecutionContext },
 ): Promise<Response> {
-  return carry(meshOf(env, ctx), request, {
+  return carry(meshOf(env, ctx, request), request, {
     isFromOutside: true,
+    signal: request.signal,
     readsTokens: true,
     vouched: () => null,
     goalOf: () => ({ kind: "gateway", address }),
@@ -54,7 +56,7 @@ export function carryThroughDoor(
 
 /** The version of configuration that this isolate carries calls by, after a look at the registry. */
 export async function versionInForce(env: Env, ctx: ExecutionContext): Promise<number> {
-  const mesh = meshOf(env, ctx);
+  const mesh = meshOf(env, ctx, null);
   await prepare(mesh, [DIRECTORY]);
   await lookAgain(mesh);
   return mesh.state.snapshot.view.version;
@@ -68,12 +70,13 @@ export function carryFromWorker(
 ): Promise<Response> {
   const reception: Reception = {
     isFromOutside: false,
+    signal: request.signal,
     readsTokens: true,
     vouched: () => caller,
     goalOf: (view) => insideGoal(view, caller.namespace, env.SELVEDGE_MESH_DOMAIN),
     needs: [],
   };
-  return carry(meshOf(env, ctx), request, reception);
+  return carry(meshOf(env, ctx, request), request, reception);
 }
 
 /** What stays the same from call to call, as long as the platform hands out the same bindings. */
@@ -85,11 +88,15 @@ interface Fixed extends Pick<Ports, "wayTo" | "send" | "control" | "limiter" | "
 let fixed: Fixed | null = null;
 
 /** The mesh as one invocation finds it. */
-function meshOf(env: Env, ctx: ExecutionContext): Mesh {
+function meshOf(env: Env, ctx: ExecutionContext, incoming: Request | null): Mesh {
   state ??= createState(crypto.randomUUID());
   if (fixed?.env !== env) fixed = fix(env);
   const { wayTo, send, control, limiter, locality, settings } = fixed;
-  return { state, ports: { ...runtimePorts(ctx), wayTo, send, control, limiter, locality }, settings };
+  return {
+    state,
+    ports: { ...runtimePorts(ctx, incoming), wayTo, send, control, limiter, locality },
+    settings,
+  };
 }
 
 function fix(env: Env): Fixed {

@@ -38,14 +38,21 @@ export function createHost(options: MeshOptions): Host {
   return { options, state: null, self: null };
 }
 
+/** What the platform calls a Worker with. */
+export interface Invocation {
+  readonly ctx: ExecutionContext;
+  /** The request that it handles; `null` outside of `fetch`. */
+  readonly incoming: Request | null;
+}
+
 /** The mesh as one invocation finds it; `null` when the Worker is not bound to it. */
-export function meshOf(host: Host, env: unknown, ctx: ExecutionContext): Mesh | null {
+export function meshOf(host: Host, env: unknown, { ctx, incoming }: Invocation): Mesh | null {
   const edge = bindingOf(env, host.options.binding ?? "MESH");
   if (edge === null) return null;
   const state = (host.state ??= createState(crypto.randomUUID()));
   const settings = { enforcesInbound: false, logSampleRatio: LOG_SAMPLE_RATIO, outlivesCalls: true };
   const ports: Ports = {
-    ...runtimePorts(ctx),
+    ...runtimePorts(ctx, incoming),
     control: controlOf(edge as Fetcher & MeshApi),
     limiter: (name) => limiterOf(env, name),
     locality: () => null,

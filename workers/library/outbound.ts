@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { PRIORITY_HEADER } from "../../shared/engine/priority.ts";
 import { workloadKey } from "../../shared/engine/snapshot.ts";
 import type { Millis } from "../../shared/engine/time.ts";
 import { DEADLINE_HEADER, withDeadline } from "../../shared/engine/timeout.ts";
@@ -23,7 +24,8 @@ export function outboundFetch(mesh: Mesh, host: Host, incoming: Request | null):
   const arrivedAt = mesh.ports.now();
   return (input, init) => {
     const spentMs = Math.max(0, mesh.ports.now() - arrivedAt);
-    return carry(mesh, carriedOn(new Request(input, init), incoming, spentMs), reception);
+    const signal = init?.signal ?? (input instanceof Request ? input.signal : null);
+    return carry(mesh, carriedOn(new Request(input, init), incoming, spentMs), { ...reception, signal });
   };
 }
 
@@ -32,6 +34,8 @@ function receptionOf(mesh: Mesh, host: Host): Reception {
   const namespace = workload.slice(0, workload.indexOf("/"));
   return {
     isFromOutside: false,
+    // A handler may make calls that are to outlive its own: those that are not it gives a signal.
+    signal: null,
     // Whatever tokens the handler copied from its own request are for this Worker, not from it.
     readsTokens: false,
     vouched: () => selfOf(mesh, host),
@@ -45,7 +49,8 @@ function receptionOf(mesh: Mesh, host: Host): Reception {
 
 function carriedOn(request: Request, incoming: Request | null, spentMs: Millis): Request {
   // The URL names the service; a Host copied from the incoming request does not.
-  for (const name of ["host", "x-selvedge-hops", DEADLINE_HEADER]) request.headers.delete(name);
+  for (const name of ["host", "x-selvedge-hops", DEADLINE_HEADER, PRIORITY_HEADER])
+    request.headers.delete(name);
   if (incoming === null) return request;
   for (const name of CARRIED_ON) {
     const value = incoming.headers.get(name);
@@ -54,6 +59,8 @@ function carriedOn(request: Request, incoming: Request | null, spentMs: Millis):
   // The loop guard counts over the whole chain, so no handler may start it anew.
   const hops = incoming.headers.get("x-selvedge-hops");
   if (hops !== null) request.headers.set("x-selvedge-hops", hops);
+  const priority = incoming.headers.get(PRIORITY_HEADER);
+  if (priority !== null) request.headers.set(PRIORITY_HEADER, priority);
   // What is left for the call being handled is all that there is for those it makes.
   const { requestMs } = withDeadline({}, incoming.headers.get(DEADLINE_HEADER));
   if (requestMs !== undefined) request.headers.set(DEADLINE_HEADER, String(Math.max(0, requestMs - spentMs)));

@@ -55,7 +55,7 @@ export function mesh<Env = unknown, Message = unknown>(
   return wrapped;
 }
 
-interface Invocation<Env> {
+interface Surroundings<Env> {
   readonly env: Env;
   readonly ctx: ExecutionContext;
 }
@@ -64,9 +64,9 @@ async function answer<Env, Message>(
   host: Host,
   handler: MeshHandler<Env, Message>,
   request: Request,
-  { env, ctx }: Invocation<Env>,
+  { env, ctx }: Surroundings<Env>,
 ): Promise<Response> {
-  const mesh = meshOf(host, env, ctx);
+  const mesh = meshOf(host, env, { ctx, incoming: request });
   if (mesh === null) {
     const requestId = requestIdOf(request.headers, Math.random);
     return respond(refuse("control.unavailable", NOT_BOUND), requestId, request.method);
@@ -74,12 +74,13 @@ async function answer<Env, Message>(
   const welcome = await receive(mesh, request, host.options.workload);
   if (welcome instanceof Response || handler.fetch === undefined) return welcome as Response;
   const fetch = outboundFetch(mesh, host, welcome.request);
-  const response = await handler.fetch(
-    welcome.request,
-    env,
-    withMesh(ctx, { caller: welcome.caller, fetch }),
-  );
-  return withFields(response, welcome.limitFields);
+  const { caller, limitFields, end } = welcome;
+  try {
+    const response = await handler.fetch(welcome.request, env, withMesh(ctx, { caller, fetch }));
+    return withFields(response, limitFields);
+  } finally {
+    end?.();
+  }
 }
 
 /** The handler's own response, unless rate limits have something to tell. */
@@ -92,7 +93,7 @@ function withFields(response: Response, fields: Welcome["limitFields"]): Respons
 
 /** The context of a handler that nobody called through the mesh. */
 function idle(host: Host, env: unknown, ctx: ExecutionContext): MeshContext {
-  const mesh = meshOf(host, env, ctx);
+  const mesh = meshOf(host, env, { ctx, incoming: null });
   if (mesh === null) throw new Error(NOT_BOUND);
   return withMesh(ctx, { caller: null, fetch: outboundFetch(mesh, host, null) });
 }
