@@ -20,6 +20,8 @@ export interface LocalMeshOptions {
   /** Another main module of the mesh's Worker, for tests that wrap it. */
   readonly meshMain?: string;
   readonly sockets?: Readonly<Record<string, ServiceTarget>>;
+  /** Variables of the mesh's Worker besides those of a development mesh, and winning over them. */
+  readonly vars?: Readonly<Record<string, string>>;
   readonly output: (line: string) => void;
 }
 
@@ -37,6 +39,7 @@ export function startLocalMesh(options: LocalMeshOptions): Promise<Runtime> {
       SELVEDGE_ADMIN_HOSTS: "127.0.0.1,localhost,[::1]",
       SELVEDGE_PRIVATE_ENDPOINTS: "allow",
       SELVEDGE_ADMIN_TOKEN_SHA256: hashToken(options.adminToken),
+      ...options.vars,
     },
     services: options.services,
   };

@@ -11,11 +11,19 @@ const MAX_TOKEN_LENGTH = 1024;
 
 const encoder = new TextEncoder();
 
-/** The token of an `Authorization` header, or what is wrong with it. */
-export function readBearer(header: string | undefined): string | Problem {
+/** Longer: a JWT of a provider that tells many groups. */
+const MAX_JWT_LENGTH = 8_192;
+
+/**
+ * The token of an `Authorization` header, or what is wrong with it. Without
+ * the header it is what Cloudflare Access, in front of the API, says of who
+ * has signed in: a JWT, checked like any other.
+ */
+export function readBearer(header: string | undefined, assertion: string | undefined): string | Problem {
+  if (header === undefined && assertion !== undefined && assertion.length <= MAX_JWT_LENGTH) return assertion;
   if (header === undefined) return refuse("Send a token of the admin API: Authorization: Bearer <token>.");
   const token = /^Bearer ([\x21-\x7e]+)$/.exec(header)?.[1];
-  if (token === undefined || token.length > MAX_TOKEN_LENGTH) {
+  if (token === undefined || token.length > (token.startsWith("eyJ") ? MAX_JWT_LENGTH : MAX_TOKEN_LENGTH)) {
     return refuse("The Authorization header must read: Bearer <token>.");
   }
   return token;

@@ -7,13 +7,14 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import { tokenId } from "../../durable-objects/admin-token.ts";
-import { adminOf } from "../../durable-objects/env.ts";
+import { adminOf, type Env } from "../../durable-objects/env.ts";
 import type { Principal } from "../../shared/wire/access.ts";
 import { MeshError, type Problem } from "../../shared/wire/problem.ts";
 import { authorize, operationOf } from "./access.ts";
 import { isBootstrap, readBearer, unknownBearer } from "./bearer.ts";
 import { addressOf, type AdminEnv } from "./context.ts";
 import { assertPatience, strike } from "./failures.ts";
+import { principalOf } from "./oidc.ts";
 
 type Guard = MiddlewareHandler<AdminEnv>;
 
@@ -84,13 +85,18 @@ export function guardBy(app: OpenAPIHono<AdminEnv>): Guard {
 async function authenticate(c: Context<AdminEnv>): Promise<Principal> {
   const address = addressOf(c);
   assertPatience(address, Date.now());
-  const bearer = readBearer(c.req.header("authorization"));
+  const bearer = readBearer(c.req.header("authorization"), c.req.header("cf-access-jwt-assertion"));
   if (typeof bearer !== "string") throw new MeshError(bearer);
-  if (await isBootstrap(bearer, c.env.SELVEDGE_ADMIN_TOKEN_SHA256)) return BOOTSTRAP;
-  const principal = tokenId(bearer) === null ? null : await adminOf(c.env).bearer(bearer);
+  const principal = await principalBy(bearer, c.env);
   if (principal !== null) return principal;
   await strike(c.env, address, c.var.requestId);
   throw new MeshError(unknownBearer(c.env.SELVEDGE_ADMIN_TOKEN_SHA256));
+}
+
+/** What a token says by its form is all that it is tried as. */
+async function principalBy(token: string, env: Env): Promise<Principal | null> {
+  if (await isBootstrap(token, env.SELVEDGE_ADMIN_TOKEN_SHA256)) return BOOTSTRAP;
+  return tokenId(token) === null ? principalOf(token, env) : adminOf(env).bearer(token);
 }
 
 function reject(code: Problem["code"], detail: string): never {

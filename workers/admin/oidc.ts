@@ -1,0 +1,155 @@
+/**
+ * Principals by OpenID Connect: a token of an issuer that whoever deployed the
+ * mesh trusts, Cloudflare Access among them, and what its claims allow.
+ *
+ * @module
+ */
+import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, type JWTPayload } from "jose";
+import { z } from "zod";
+import type { Env } from "../../durable-objects/env.ts";
+import { ROLES, type Principal } from "../../shared/wire/access.ts";
+import { MeshError } from "../../shared/wire/problem.ts";
+import { label } from "../../shared/wire/resource.ts";
+
+/** Asymmetric ones only: whoever can verify must not be able to sign. */
+const ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA".split(" ");
+
+const CLOCK_TOLERANCE_SECONDS = 60;
+
+/** For a fetch of keys, which happens at most once in `COOLDOWN_MS` and when they are older than `KEYS_LIVE_MS`. */
+const FETCH_LIMIT_MS = 5_000;
+const COOLDOWN_MS = 30_000;
+const KEYS_LIVE_MS = 600_000;
+
+const grant = z
+  .strictObject({
+    /** The claim that must hold one of `values`; without one the grant is for everybody of the issuer. */
+    claim: z.string().min(1).optional(),
+    values: z.array(z.string()).min(1).optional(),
+    role: z.enum(ROLES),
+    namespaces: z.array(label).min(1).optional(),
+  })
+  .refine(({ claim, values }) => (claim === undefined) === (values === undefined), {
+    error: "claim and values go together",
+  })
+  .refine(({ role, namespaces }) => (role === "editor" ? namespaces !== undefined : true), {
+    error: "an editor needs namespaces",
+  })
+  .refine(({ role, namespaces }) => (role === "admin" ? namespaces === undefined : true), {
+    error: "an admin's role counts everywhere: leave namespaces out",
+  });
+
+const issuer = z.strictObject({
+  /** As `iss` has it. */
+  issuer: z.string().min(1),
+  /** What `aud` must hold. */
+  audience: z.string().min(1),
+  /** Where its keys are: `https`, and `http` for a mesh that allows private endpoints. */
+  jwksUri: z.url({ protocol: /^https?$/ }),
+  /** The claim that names people; `email`, or `sub` for a token without. */
+  subject: z.string().min(1).default("email"),
+  /** The first that fits counts; without one that fits a valid token is refused. */
+  grants: z.array(grant).min(1),
+});
+
+/** The setting `SELVEDGE_ADMIN_OIDC`: JSON, a list of issuers. */
+export const oidcSettings = z.array(issuer).max(16);
+
+type Issuer = z.output<typeof issuer>;
+
+type Keys = ReturnType<typeof createRemoteJWKSet>;
+
+/** By URL; an issuer's keys outlive requests. */
+const keySets = new Map<string, Keys>();
+
+/** The principal of an issuer's token. `null`: it is none of theirs, does not verify, or nothing is granted to it. */
+export async function principalOf(token: string, env: Env): Promise<Principal | null> {
+  const found = issuerOf(token, env);
+  if (found === null) return null;
+  try {
+    const { payload } = await jwtVerify(token, keysOf(found), {
+      issuer: found.issuer,
+      audience: found.audience,
+      algorithms: ALGORITHMS,
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      requiredClaims: ["exp", "sub"],
+    });
+    return grantedTo(payload, found);
+  } catch (error) {
+    if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout)) return null;
+    console.error(JSON.stringify({ level: "error", at: "oidc", issuer: found.issuer, error: String(error) }));
+    throw new MeshError({
+      code: "control.unavailable",
+      detail: "The keys of the token's issuer cannot be fetched now: try again.",
+      retryAfterMs: 1_000,
+    });
+  }
+}
+
+/** By what the token says of itself; its signature is still to be looked at. */
+function issuerOf(token: string, env: Env): Issuer | null {
+  const settings = settingsOf(env);
+  if (settings.length === 0) return null;
+  try {
+    const { iss } = decodeJwt(token);
+    return settings.find((each) => each.issuer === iss) ?? null;
+  } catch {
+    // Not a JWT at all.
+    return null;
+  }
+}
+
+const parsed = new Map<string, readonly Issuer[]>();
+
+/** A setting that is not valid trusts nobody, and says so in the log. */
+function settingsOf({ SELVEDGE_ADMIN_OIDC: text = "", SELVEDGE_PRIVATE_ENDPOINTS }: Env): readonly Issuer[] {
+  if (text === "") return [];
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const settings = readSettings(text).filter(
+    ({ jwksUri }) => jwksUri.startsWith("https:") || SELVEDGE_PRIVATE_ENDPOINTS === "allow",
+  );
+  parsed.clear();
+  parsed.set(text, settings);
+  return settings;
+}
+
+function readSettings(text: string): readonly Issuer[] {
+  try {
+    return oidcSettings.parse(JSON.parse(text));
+  } catch (error) {
+    console.error(JSON.stringify({ level: "error", at: "SELVEDGE_ADMIN_OIDC", error: String(error) }));
+    return [];
+  }
+}
+
+function keysOf({ jwksUri }: Issuer): Keys {
+  const known = keySets.get(jwksUri);
+  if (known !== undefined) return known;
+  const options = {
+    timeoutDuration: FETCH_LIMIT_MS,
+    cooldownDuration: COOLDOWN_MS,
+    cacheMaxAge: KEYS_LIVE_MS,
+  };
+  const keys = createRemoteJWKSet(new URL(jwksUri), options);
+  keySets.set(jwksUri, keys);
+  return keys;
+}
+
+function grantedTo(payload: JWTPayload, { subject, grants }: Issuer): Principal | null {
+  const found = grants.find(
+    ({ claim, values }) => claim === undefined || holds(payload[claim], values ?? []),
+  );
+  if (found === undefined) return null;
+  const name = payload[subject];
+  return {
+    id: `oidc/${typeof name === "string" && name !== "" ? name : payload.sub}`.slice(0, 320),
+    role: found.role,
+    namespaces: found.namespaces ?? null,
+  };
+}
+
+function holds(claim: unknown, values: readonly string[]): boolean {
+  const held: readonly unknown[] = Array.isArray(claim) ? claim : [claim];
+  return held.some((value) => typeof value === "string" && values.includes(value));
+}
