@@ -252,6 +252,7 @@ function compileEndpoint(member: Member, place: Place): Endpoint {
     ...(needsAge && since !== null ? { since } : {}),
     isJoined: member.isJoined,
     workload: `${namespace}/${member.serviceAccount}`,
+    ...(member.locality === null ? {} : { locality: member.locality }),
     inbound,
   };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Address, Health } from "../engine/endpoint.ts";
+import type { Locality } from "../engine/locality.ts";
 import type { Millis } from "../engine/time.ts";
 import { compareText, addTo, removeFrom, type MultiMap } from "./multimap.ts";
 import { hasLabels, pairsOf, type Labels } from "./labels.ts";
@@ -22,6 +23,8 @@ export interface Member {
   readonly health: Health;
   readonly isJoined: boolean;
   readonly serviceAccount: string;
+  /** `null` where that is not known. */
+  readonly locality: Locality | null;
   /** When it was declared or registered; `null` when that is not known. */
   readonly since: Millis | null;
 }

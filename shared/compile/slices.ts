@@ -12,6 +12,7 @@ import {
   type EndpointSliceSpec,
 } from "../wire/resources/endpoint-slice.ts";
 import type { Member } from "./members.ts";
+import { placeOf, REGION_LABEL, ZONE_LABEL } from "./places.ts";
 
 /**
  * One member for each address, at the slice's first port: an endpoint answers
@@ -21,6 +22,7 @@ export function membersIn({ metadata, spec }: Resource<EndpointSliceSpec>): Memb
   const service = metadata.labels[SERVICE_NAME];
   const port = (spec.ports ?? []).find((one) => (one.protocol ?? "TCP") === "TCP")?.port ?? undefined;
   if (service === undefined || port === undefined) return [];
+  const region = metadata.labels[REGION_LABEL] ?? "";
   return (spec.endpoints ?? []).flatMap((place) =>
     place.addresses.flatMap((text): Member[] => {
       const origin = originOf(text, port);
@@ -37,6 +39,8 @@ export function membersIn({ metadata, spec }: Resource<EndpointSliceSpec>): Memb
           health: healthOf(place),
           isJoined: false,
           serviceAccount: "default",
+          // Kubernetes names the zone alone, and zones are parts of regions.
+          locality: placeOf(undefined, { [REGION_LABEL]: region, [ZONE_LABEL]: place.zone ?? "" }),
           since: Date.parse(metadata.creationTimestamp),
         },
       ];

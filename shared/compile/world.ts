@@ -26,6 +26,7 @@ import type { Labels } from "./labels.ts";
 import { addMember, addSelector, dropMember, dropSelector, servicesWith, type Member } from "./members.ts";
 import { addTo, removeFrom } from "./multimap.ts";
 import { compileAuthorization, compileIntentionPolicy, compileLimits, compilePeer } from "./policy.ts";
+import { placeOf } from "./places.ts";
 import { isRouteKind, nameInSpace, routeKey, routeOf } from "./route-kinds.ts";
 import { membersIn } from "./slices.ts";
 import { openSpace, splitName, type HttpRoute, type Space, type World } from "./state.ts";
@@ -154,6 +155,7 @@ function putEndpoint(space: Space, { metadata, spec }: Resource<EndpointSpec>): 
     health: "healthy",
     isJoined: spec.joined,
     serviceAccount: spec.serviceAccount,
+    locality: placeOf(spec.locality, metadata.labels),
     since: Date.parse(metadata.creationTimestamp),
   };
   space.declared.set(metadata.name, member);
@@ -285,6 +287,7 @@ function memberOf(service: string, endpoint: RegisteredEndpoint): Member[] {
       health: endpoint.health,
       isJoined: endpoint.isJoined,
       serviceAccount: endpoint.serviceAccount ?? "default",
+      locality: endpoint.locality ?? placeOf(undefined, endpoint.labels),
       since: endpoint.since ?? null,
     },
   ];

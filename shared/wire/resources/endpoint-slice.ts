@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { inert, port } from "./fields.ts";
+import { inert, localityText, port } from "./fields.ts";
 
 /** The label that names the Service. */
 export const SERVICE_NAME = "kubernetes.io/service-name";
@@ -27,7 +27,11 @@ const place = z.strictObject({
   conditions: conditions.nullable().default({}),
   hostname: inert,
   nodeName: inert,
-  zone: inert,
+  /** Counts where the slice's label `topology.kubernetes.io/region` says of which region. */
+  zone: localityText
+    .refine((text) => !text.includes("/"), "write a zone, such as us-east-1a")
+    .nullable()
+    .optional(),
   hints: inert,
   targetRef: inert,
   deprecatedTopology: inert,
