@@ -37,6 +37,8 @@ export interface Env {
   readonly SELVEDGE_PRIVATE_ENDPOINTS: "allow" | "deny";
   /** SHA-256 of the admin token, in hex: a secret. Without it the admin API refuses everybody. */
   readonly SELVEDGE_ADMIN_TOKEN_SHA256?: string;
+  /** Which namespaces' editors may use a binding in Endpoints: JSON, `{"CART": ["shop"]}`. Admins may use all. */
+  readonly SELVEDGE_BINDING_NAMESPACES?: string;
   /** Issuers of OpenID Connect whose tokens the admin API takes: JSON, see docs/admin-api.md. */
   readonly SELVEDGE_ADMIN_OIDC?: string;
   /** Share of calls with a line in the access log, 0..1; 0.01 unless set. */

@@ -85,8 +85,13 @@ async function send(env: Env, address: Address, request: Request): Promise<Respo
       return existing(bindingOf(env, address.name), address).fetch(request);
     case "dispatch":
       return existing(env.DISPATCH?.get(address.name), address).fetch(request);
-    case "origin":
-      return fetch(request);
+    case "origin": {
+      const { certificate } = address;
+      if (certificate === undefined) return fetch(request);
+      return existing(bindingOf(env, certificate), { kind: "mTLS binding", name: certificate }).fetch(
+        request,
+      );
+    }
   }
 }
 

@@ -15,7 +15,7 @@ import { servicesOf } from "../shared/compile/status.ts";
 import { warnings } from "../shared/compile/warnings.ts";
 import * as world from "../shared/compile/world.ts";
 import { DIRECTORY, type UnitKey } from "../shared/engine/snapshot.ts";
-import { parseDocuments } from "../shared/wire/parse.ts";
+import { parseDocuments, type ParsedResource } from "../shared/wire/parse.ts";
 import { fail, succeed, type FieldProblem, type Outcome } from "../shared/wire/problem.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
 import type {
@@ -50,6 +50,7 @@ import { KEPT_REVISIONS, REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "
 import { answerSync } from "./registry-sync.ts";
 import { RegistryWatch } from "./registry-watch.ts";
 import { clashes, judge } from "./registry-foreign.ts";
+import { MAX_OWNED, readOwners, trespasses } from "./registry-tenancy.ts";
 import { migrate } from "./schema.ts";
 import { UnitStore } from "./unit-store.ts";
 
@@ -105,8 +106,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       allowPrivateEndpoints: this.#allowsPrivateEndpoints(),
     });
     if (!parsed.ok) return invalid(parsed.problems);
-    const foreign = parsed.resources.filter(({ metadata }) => !isWithin(request, metadata.namespace));
-    if (foreign.length > 0) return outOfScope(foreign.map(refOf));
+    const refusal = this.#refuseTrespass(request, parsed.resources);
+    if (refusal !== null) return refusal;
     const { problems, notes } = judge(this.#loadWorld(), parsed.resources, this.#allowsPrivateEndpoints());
     if (problems.length > 0) return invalid(problems);
     const revision = this.#store.revision();
@@ -218,6 +219,22 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   async publishKeys({ sequence, keys }: KeyPublication): Promise<void> {
     this.#publish("keys", "", { sequence, body: keys }, (current) => world.setKeys(current, keys));
+  }
+
+  /** Refuses what an owner of namespaces may not apply; `null` when it may all of it. */
+  #refuseTrespass({ namespaces }: ApplyRequest, documents: readonly ParsedResource[]): Outcome<never> | null {
+    if (namespaces === undefined) return null;
+    const owners = readOwners(this.env.SELVEDGE_BINDING_NAMESPACES);
+    const problems = trespasses(documents, namespaces, owners);
+    if (problems.length > 0) return forbidden(problems);
+    const full = [...Map.groupBy(documents, ({ metadata }) => metadata.namespace)].filter(
+      ([namespace, added]) =>
+        this.#store.countNew(
+          namespace,
+          added.map((document) => resourceKey(refOf(document))),
+        ) > MAX_OWNED,
+    );
+    return full.length === 0 ? null : forbidden(full.map(([namespace]) => tooMany(namespace)));
   }
 
   #allowsPrivateEndpoints(): boolean {
@@ -357,12 +374,13 @@ function isWithin({ namespaces }: ApplyRequest, namespace: string): boolean {
   return namespaces === undefined || namespaces.includes(namespace);
 }
 
-function outOfScope(refs: readonly ResourceRef[]): Outcome<never> {
-  const fields = refs.map(({ kind, namespace, name }) => ({
-    path: `${kind} ${namespace === "" ? "" : `${namespace}/`}${name}`,
-    message: namespace === "" ? "only an admin changes what has no namespace" : "is not of your namespaces",
-  }));
+function forbidden(fields: readonly FieldProblem[]): Outcome<never> {
   return fail({ code: "admin.forbidden", detail: "Nothing was changed; see fields.", fields });
+}
+
+function tooMany(namespace: string): FieldProblem {
+  const message = `would have more than ${MAX_OWNED} resources: delete some, or ask an admin of the mesh`;
+  return { path: `Namespace ${namespace}`, message };
 }
 
 function notFound(refs: readonly ResourceRef[]): Outcome<never> {

@@ -99,6 +99,14 @@ export class RegistryStore {
     return [...rows].length > 0;
   }
 
+  /** How many resources a namespace would have with these keys besides. */
+  countNew(namespace: string, keys: readonly string[]): number {
+    const { count } = this.#sql
+      .exec<{ count: number }>("SELECT count(*) AS count FROM resources WHERE namespace = ?", namespace)
+      .one();
+    return count + keys.filter((key) => this.resource(key) === null).length;
+  }
+
   /** Writes a revision and its changes, and forgets the oldest beyond `KEPT_REVISIONS`. */
   record(head: RevisionHead, steps: readonly Step[]): void {
     const { revision, at, author, reason, via } = head;

@@ -12,16 +12,19 @@ import { EXIT, Failure } from "../failure.ts";
 import { wholeNumber } from "../options.ts";
 import { localAdminToken, TOKEN_FILE } from "./admin-token.ts";
 import { applyDemo, DEMO_SERVICES, DEMO_WORKERS, type Ratings, startRatings } from "./demo.ts";
+import { clientCertificate } from "./client-certificate.ts";
 import { startLocalMesh } from "./local-mesh.ts";
 import { watched } from "./progress.ts";
 import type { Runtime } from "./runtime.ts";
 import { type Scene, welcome } from "./welcome.ts";
+import type { CertificateTarget } from "./worker-config.ts";
 
 interface Options {
   readonly port: number;
   readonly state: string;
   readonly demo: boolean;
   readonly ratingsPort: number;
+  readonly clientCertificate: Readonly<Record<string, CertificateTarget>>;
 }
 
 const LOG_FILE = "mesh.log";
@@ -47,6 +50,12 @@ export function addDevCommand(program: Command): void {
       new Option("--ratings-port <port>", "where the example's HTTP server listens; 0 takes a free port")
         .default(9081)
         .argParser(wholeNumber),
+    )
+    .option(
+      "--client-certificate <name=chain.pem,key.pem[,ca.pem]>",
+      "what mtls_certificates binds on the platform: a certificate to show to origins; repeatable",
+      clientCertificate,
+      {},
     )
     .action((options: Options) => dev(options, process.env["SELVEDGE_ADMIN_TOKEN"]));
 }
@@ -85,7 +94,7 @@ function startMesh(options: Options, stateDir: string, adminToken: string): Prom
     stateDir,
     adminToken,
     workers: options.demo ? DEMO_WORKERS : [],
-    services: options.demo ? DEMO_SERVICES : {},
+    services: { ...(options.demo ? DEMO_SERVICES : {}), ...options.clientCertificate },
     output: (line) => log.write(`${line}\n`),
   });
 }

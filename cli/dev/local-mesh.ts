@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { hashToken } from "./admin-token.ts";
 import { type Runtime, startRuntime } from "./runtime.ts";
-import type { ExternalTarget, ServiceTarget, WorkerSource } from "./worker-config.ts";
+import type { BindingTarget, ServiceTarget, WorkerSource } from "./worker-config.ts";
 
 export interface LocalMeshOptions {
   readonly port: number;
@@ -16,7 +16,7 @@ export interface LocalMeshOptions {
   /** Workers beside the mesh's own. */
   readonly workers: readonly WorkerSource[];
   /** The mesh's bindings to them: what `binding:NAME` of an Endpoint means. */
-  readonly services: Readonly<Record<string, ServiceTarget | ExternalTarget>>;
+  readonly services: Readonly<Record<string, BindingTarget>>;
   /** Another main module of the mesh's Worker, for tests that wrap it. */
   readonly meshMain?: string;
   readonly sockets?: Readonly<Record<string, ServiceTarget>>;

@@ -5,7 +5,14 @@
  * @module
  */
 import { cannotStart } from "./cannot-start.ts";
-import type { ExternalTarget, ServiceTarget, WorkerConfig } from "./worker-config.ts";
+import type {
+  BindingTarget,
+  CertificateTarget,
+  ClientCertificate,
+  ExternalTarget,
+  ServiceTarget,
+  WorkerConfig,
+} from "./worker-config.ts";
 
 /** A Worker with the path of its bundle, relative to the configuration file. */
 export interface BundledWorker {
@@ -23,6 +30,7 @@ export interface RuntimeSocket {
 /** Prefixes the names of Workers, so that none is taken for a built-in service such as `internet`. */
 const WORKER = "worker:";
 const EXTERNAL = "external:";
+const CERTIFICATE = "certificate:";
 const OBJECTS = "objects";
 
 /** Writes the whole configuration. Objects are kept in `objectsDir`, an absolute path. */
@@ -38,6 +46,7 @@ export function runtimeConfig(
     `(name = "${OBJECTS}", disk = (path = ${text(objectsDir)}, writable = true))`,
     ...workers.map((worker) => workerService(worker, names)),
     ...externalServices(workers),
+    ...workers.flatMap(certificateServices),
   ];
   return [
     `using Workerd = import "/workerd/workerd.capnp";`,
@@ -65,8 +74,31 @@ function externalServices(workers: readonly BundledWorker[]): string[] {
   );
 }
 
-function isExternal(target: ServiceTarget | ExternalTarget): target is ExternalTarget {
+function isExternal(target: BindingTarget): target is ExternalTarget {
   return "external" in target;
+}
+
+/** A network of its own for each certificate, since a connection's certificate is its network's. */
+function certificateServices({ config }: BundledWorker): string[] {
+  return Object.entries(config.services).flatMap(([binding, target]) => {
+    if (!isCertificate(target)) return [];
+    const name = text(certificateName(config, binding));
+    const options = tlsOptions(target.certificate);
+    return [`(name = ${name}, network = (allow = ["public", "private"], tlsOptions = (${options})))`];
+  });
+}
+
+function tlsOptions({ privateKey, chain, trusted = [] }: ClientCertificate): string {
+  const keypair = `(privateKey = ${text(privateKey)}, certificateChain = ${text(chain)})`;
+  return `keypair = ${keypair}, trustBrowserCas = true, trustedCertificates = [${trusted.map(text).join(", ")}]`;
+}
+
+function certificateName({ name }: WorkerConfig, binding: string): string {
+  return `${CERTIFICATE}${name}:${binding}`;
+}
+
+function isCertificate(target: BindingTarget): target is CertificateTarget {
+  return "certificate" in target;
 }
 
 function workerService({ config, bundle }: BundledWorker, names: ReadonlySet<string>): string {
@@ -94,9 +126,7 @@ function bindings(config: WorkerConfig, names: ReadonlySet<string>): string[] {
       : `(name = ${text(name)}, json = ${text(JSON.stringify(value))})`,
   );
   const services = Object.entries(config.services).map(([name, target]) => {
-    const service = isExternal(target)
-      ? `(name = ${text(EXTERNAL + target.external)})`
-      : designator(target, names, `${config.name}: services binding ${name}`);
+    const service = serviceOf(config, name, target, names);
     return `(name = ${text(name)}, service = ${service})`;
   });
   const objects = Object.entries(config.objectBindings).map(([name, className]) => {
@@ -108,6 +138,17 @@ function bindings(config: WorkerConfig, names: ReadonlySet<string>): string[] {
     return `(name = ${text(name)}, durableObjectNamespace = ${text(className)})`;
   });
   return [...vars, ...services, ...objects];
+}
+
+function serviceOf(
+  config: WorkerConfig,
+  binding: string,
+  target: BindingTarget,
+  names: ReadonlySet<string>,
+): string {
+  if (isExternal(target)) return `(name = ${text(EXTERNAL + target.external)})`;
+  if (isCertificate(target)) return `(name = ${text(certificateName(config, binding))})`;
+  return designator(target, names, `${config.name}: services binding ${binding}`);
 }
 
 function designator(target: ServiceTarget, names: ReadonlySet<string>, user: string): string {

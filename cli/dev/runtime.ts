@@ -119,7 +119,8 @@ async function writeConfig(options: RuntimeOptions, host: string): Promise<strin
   const config = runtimeConfig(workers, sockets, objectsDir);
   await Promise.all(workers.map(({ config, bundle }) => bundleWorker(config.main, join(directory, bundle))));
   const configPath = join(directory, "workerd.capnp");
-  writeFileSync(configPath, config);
+  // It may hold the keys of client certificates.
+  writeFileSync(configPath, config, { mode: 0o600 });
   return configPath;
 }
 

@@ -21,6 +21,22 @@ export interface ExternalTarget {
   readonly external: string;
 }
 
+/** Any server, reached with a client certificate: what `mtls_certificates` is on the platform. */
+export interface CertificateTarget {
+  readonly certificate: ClientCertificate;
+}
+
+/** PEM, all of it. */
+export interface ClientCertificate {
+  readonly privateKey: string;
+  /** The leaf first. */
+  readonly chain: string;
+  /** Authorities of servers to trust besides those that browsers do. */
+  readonly trusted?: readonly string[];
+}
+
+export type BindingTarget = ServiceTarget | ExternalTarget | CertificateTarget;
+
 /** A Worker to start: its configuration file, and what to change in it. */
 export interface WorkerSource {
   readonly configPath: string;
@@ -29,7 +45,7 @@ export interface WorkerSource {
   /** Added to the file's `vars`, and winning over them. */
   readonly vars?: Readonly<Record<string, string>>;
   /** Service bindings by name, added to the file's and winning over them. */
-  readonly services?: Readonly<Record<string, ServiceTarget | ExternalTarget>>;
+  readonly services?: Readonly<Record<string, BindingTarget>>;
 }
 
 export interface DurableObjectClass {
@@ -45,7 +61,7 @@ export interface WorkerConfig {
   readonly compatibilityDate: string;
   readonly compatibilityFlags: readonly string[];
   readonly vars: Readonly<Record<string, unknown>>;
-  readonly services: Readonly<Record<string, ServiceTarget | ExternalTarget>>;
+  readonly services: Readonly<Record<string, BindingTarget>>;
   /** Bindings to the Worker's own object classes: binding name → class name. */
   readonly objectBindings: Readonly<Record<string, string>>;
   readonly objectClasses: readonly DurableObjectClass[];

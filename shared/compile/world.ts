@@ -145,12 +145,14 @@ function putEndpoint(space: Space, { metadata, spec }: Resource<EndpointSpec>): 
   const parsed = parseAddress(spec.address);
   // Stored specs have been parsed: an address that cannot be read is none that was ever accepted.
   if (!parsed.ok) return;
+  const { clientCertificate: certificate } = spec;
+  const { address } = parsed;
   const member: Member = {
     source: "declared",
     name: metadata.name,
     services: spec.services,
     labels: metadata.labels,
-    address: parsed.address,
+    address: address.kind === "origin" && certificate !== undefined ? { ...address, certificate } : address,
     weight: spec.weight,
     health: "healthy",
     isJoined: spec.joined,

@@ -14,7 +14,12 @@ export type Address =
   /** A Worker in a dispatch namespace. */
   | { readonly kind: "dispatch"; readonly name: string }
   /** An HTTP origin: scheme, host and port, without a trailing slash. */
-  | { readonly kind: "origin"; readonly url: string };
+  | {
+      readonly kind: "origin";
+      readonly url: string;
+      /** The binding of the edge that connects with a client certificate of its own. Absent: it connects without. */
+      readonly certificate?: string;
+    };
 
 export type Health = "healthy" | "unhealthy" | "draining";
 

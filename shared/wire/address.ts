@@ -26,7 +26,8 @@ export function parseAddress(text: string): AddressResult {
   if (!/^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(name)) {
     return refuse(`${kind}: takes a name of letters, digits, '-' and '_' that begins with a letter`);
   }
-  if (kind === "binding" && isReserved(name)) return refuse(`may not be the mesh's own binding ${name}`);
+  if (kind === "binding" && isReservedBinding(name))
+    return refuse(`may not be the mesh's own binding ${name}`);
   return { ok: true, address: { kind, name } };
 }
 
@@ -34,8 +35,8 @@ export function parseAddress(text: string): AddressResult {
 const RESERVED =
   /^(MESH|REGISTRY|HEALTH|CIRCUIT|RATE_LIMIT|AUTHORITY|ADMIN|TELEMETRY|CHANNEL|ASSETS|SELVEDGE_.*)$/;
 
-/** A binding is a property of `env`, so that its name may not reach into Object.prototype, either. */
-function isReserved(name: string): boolean {
+/** Whether a binding is not for endpoints. It is a property of `env`, so that its name may not reach into Object.prototype, either. */
+export function isReservedBinding(name: string): boolean {
   return RESERVED.test(name) || Reflect.has(Object.prototype, name);
 }
 

@@ -78,7 +78,9 @@ test.each<[string, Partial<SyncRequest>]>([
 ])("is answered at once when %s", async (_, request) => {
   await apply([service("a")]);
   const before = Date.now();
-  await (await watch(request)).answer;
+  await (
+    await watch(request)
+  ).answer;
 
   expect(Date.now() - before).toBeLessThan(10_000);
 });

@@ -29,11 +29,13 @@ export async function send(env: Env, { address }: Endpoint, request: Request): P
     case "dispatch":
       return existing(env.DISPATCH?.get(address.name) ?? null).fetch(request);
     case "origin":
-      return fetch(request);
+      if (address.certificate === undefined) return fetch(request);
+      // Never without the certificate: the origin would be told that nobody in particular calls.
+      return existing(bindingOf(env, address.certificate)).fetch(request);
   }
 }
 
-/** A Worker that the edge is not bound to: nothing was sent, so another endpoint may be tried. */
+/** A Worker, or a certificate, that the edge is not bound to: nothing was sent, so another endpoint may be tried. */
 function existing(worker: Fetcher | null): Fetcher {
   if (worker === null) throw new SendError("connect-failure");
   return worker;

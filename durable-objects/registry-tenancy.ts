@@ -1,0 +1,65 @@
+/**
+ * What those may not do who own a namespace or several, not the mesh: change
+ * what is another's, and use bindings of the mesh's Worker that are not theirs.
+ *
+ * @module
+ */
+import type { ParsedResource } from "../shared/wire/parse.ts";
+import type { FieldProblem } from "../shared/wire/problem.ts";
+import { endpointSpec } from "../shared/wire/resources/endpoint.ts";
+
+/** Resources of one namespace that an owner of it may have. A mesh's admin is not limited. */
+export const MAX_OWNED = 5_000;
+
+/** Which namespaces may use a binding of the mesh's Worker, by its name: `{"CART": ["shop"]}`. */
+export type BindingOwners = Readonly<Record<string, readonly string[]>>;
+
+/** Reads the variable `SELVEDGE_BINDING_NAMESPACES`; what cannot be read gives nobody anything. */
+export function readOwners(text: string | undefined): BindingOwners {
+  if (text === undefined || text === "") return {};
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== "object" || parsed === null) return {};
+    const entries = Object.entries(parsed).flatMap(([name, namespaces]) =>
+      Array.isArray(namespaces)
+        ? [[name, namespaces.filter((each) => typeof each === "string")] as const]
+        : [],
+    );
+    return Object.fromEntries(entries);
+  } catch (error) {
+    console.error("registry: SELVEDGE_BINDING_NAMESPACES is no JSON", error);
+    return {};
+  }
+}
+
+/** What of the documents an owner of `namespaces` may not apply. */
+export function trespasses(
+  documents: readonly ParsedResource[],
+  namespaces: readonly string[],
+  owners: BindingOwners,
+): FieldProblem[] {
+  return documents.flatMap((document) => {
+    const { namespace, name } = document.metadata;
+    const path = `${document.kind} ${namespace === "" ? "" : `${namespace}/`}${name}`;
+    if (namespace === "") return [{ path, message: "only an admin changes what has no namespace" }];
+    if (!namespaces.includes(namespace)) return [{ path, message: "is not of your namespaces" }];
+    return bindingsOf(document)
+      .filter(({ binding }) => !(Object.hasOwn(owners, binding) && owners[binding]?.includes(namespace)))
+      .map(({ field, binding }) => ({
+        path: `${path}: spec.${field}`,
+        message: `${binding} is not ${namespace}'s: ask for it in SELVEDGE_BINDING_NAMESPACES of the mesh's Worker`,
+      }));
+  });
+}
+
+/** A binding that is somebody's Worker, or somebody's certificate, would be called with the mesh's own authority. */
+function bindingsOf({ kind, spec }: ParsedResource): { readonly field: string; readonly binding: string }[] {
+  if (kind !== "Endpoint") return [];
+  const { address, clientCertificate } = endpointSpec.parse(spec);
+  const [scheme, rest = ""] = address.split(":");
+  return [
+    ...(scheme === "binding" ? [{ field: "address", binding: rest }] : []),
+    ...(scheme === "dispatch" ? [{ field: "address", binding: address }] : []),
+    ...(clientCertificate === undefined ? [] : [{ field: "clientCertificate", binding: clientCertificate }]),
+  ];
+}
