@@ -12,7 +12,7 @@ import type { Settings } from "./settings.ts";
 
 export interface Call<Schema extends z.ZodType> {
   readonly method?: "GET" | "POST" | "DELETE";
-  /** Below `/api/v1` unless it begins with `/healthz`; steps are already encoded. */
+  /** Below `/api/v1` unless it begins with `/healthz` or `/.well-known`; steps are already encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: unknown;
@@ -65,7 +65,7 @@ async function exchange(
 }
 
 function address(settings: Settings, call: Call<z.ZodType>): URL {
-  const isRoot = call.path.startsWith("/healthz");
+  const isRoot = call.path.startsWith("/healthz") || call.path.startsWith("/.well-known/");
   const url = new URL(isRoot ? call.path : API_PREFIX + call.path, settings.server);
   for (const [name, value] of Object.entries(call.query ?? {})) {
     if (value !== undefined) url.searchParams.set(name, value);

@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander";
 import { addAccess } from "./commands/access.ts";
 import { addApply } from "./commands/apply.ts";
 import { addAudit } from "./commands/audit.ts";
+import { addAuthority } from "./commands/ca.ts";
 import { addCanary } from "./commands/canary.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDescribe } from "./commands/describe.ts";
@@ -43,6 +44,7 @@ const COMMANDS = [
   addCanary,
   addStatus,
   addTopology,
+  addAuthority,
   addToken,
   addAccess,
   addAudit,

@@ -1,6 +1,6 @@
 /**
- * The authority of one trust domain: it holds the keys that every token of
- * the mesh is signed with, and says what it has signed.
+ * The authority of one trust domain: it holds the keys that every token and
+ * certificate of the mesh is signed with, and says what it has signed.
  *
  * Private keys lie in this object's storage, which the platform encrypts at
  * rest, and never leave it: no method answers with one. Whoever can deploy
@@ -14,12 +14,38 @@ import type { VerificationKey } from "../shared/engine/snapshot.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import { generateSigningKey, importSigningKey } from "../shared/identity/key.ts";
 import { sign } from "../shared/identity/token.ts";
-import { fail, succeed, type Outcome } from "../shared/wire/problem.ts";
-import type { AuthorityApi, IssuedToken, IssueRequest } from "../shared/wire/rpc.ts";
+import type {
+  AuditLine,
+  AuditRequest,
+  AuthorityApi,
+  AuthorityStatus,
+  CertificateRequest,
+  IssuedCertificate,
+  LoadRequest,
+  Revocation,
+  RevokeRequest,
+  Rotation,
+  TrustMaterial,
+} from "../shared/wire/authority-rpc.ts";
+import { fail, succeed, type Outcome, type Problem } from "../shared/wire/problem.ts";
+import type { IssuedToken, IssueRequest } from "../shared/wire/rpc.ts";
+import { AuditStore } from "./authority-audit.ts";
+import { MAX_REVOCATIONS, RevocationStore } from "./authority-revocations.ts";
+import { describeAuthority } from "./authority-status.ts";
 import { AUTHORITY_MIGRATIONS, AuthorityStore, type SigningRow } from "./authority-store.ts";
+import { CertificateAuthority } from "./certificate-authority.ts";
+import type { LeafSigner } from "./certificate-store.ts";
 import { registryOf, type Env } from "./env.ts";
-import { checkIssue, type Grant } from "./issue-check.ts";
+import {
+  checkCertify,
+  checkIssue,
+  MIN_CERTIFICATE_LIFE_MS,
+  subjectOf,
+  type CertificateGrant,
+  type Grant,
+} from "./issue-check.ts";
 import { forgottenAt, rotationDueAt } from "./key-ring.ts";
+import { planRevocation } from "./revocation-check.ts";
 import { migrate } from "./schema.ts";
 
 /** How long to wait before telling the registry again what it could not hear. */
@@ -28,11 +54,21 @@ const PUBLISH_AGAIN_MS: Millis = 5_000;
 /** When the alarm comes back if its handler dies on the way. */
 const SAFETY_ALARM_MS: Millis = 60_000;
 
-/** Old lines of the audit go in batches, at most this late. */
+/** Old lines of the audit, and revocations that do not matter any more, go in batches, at most this late. */
 const PRUNE_EVERY_MS: Millis = 3_600_000;
+
+/** What is noted before something is signed. */
+interface Stamp {
+  readonly id: string;
+  readonly issuedAt: Millis;
+  readonly expiresAt: Millis;
+}
 
 export class AuthorityObject extends DurableObject<Env> implements AuthorityApi {
   readonly #store: AuthorityStore;
+  readonly #audit: AuditStore;
+  readonly #revocations: RevocationStore;
+  readonly #certificates: CertificateAuthority;
   /** The imported current key: a cache, asked for by `kid`. */
   #signing: { readonly kid: string; readonly privateKey: CryptoKey } | null = null;
   /** The first start under way: callers that come meanwhile share it. */
@@ -40,8 +76,16 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    migrate(ctx.storage, AUTHORITY_MIGRATIONS);
-    this.#store = new AuthorityStore(ctx.storage.sql);
+    const { storage } = ctx;
+    migrate(storage, AUTHORITY_MIGRATIONS);
+    this.#store = new AuthorityStore(storage.sql);
+    this.#audit = new AuditStore(storage.sql);
+    this.#revocations = new RevocationStore(storage.sql);
+    this.#certificates = new CertificateAuthority({
+      storage,
+      trustDomain: env.SELVEDGE_TRUST_DOMAIN,
+      onRootsChanged: (now) => this.#store.advanceSequence(now),
+    });
   }
 
   /**
@@ -56,13 +100,35 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     await this.#start();
 
     const grant = checked.value;
-    const id = crypto.randomUUID();
-    const issuedAt = Math.floor(Date.now() / 1000) * 1000;
-    const expiresAt = issuedAt + grant.ttlMs;
-    const key = this.#record(grant, { id, issuedAt, expiresAt });
-    const token = await sign({ ...grant, id, issuedAt, expiresAt }, await this.#import(key));
+    const issuedAt = this.#issuedNow(grant.subject);
+    const stamp = { id: crypto.randomUUID(), issuedAt, expiresAt: issuedAt + grant.ttlMs };
+    const key = this.#record(grant, stamp);
+    const token = await sign({ ...grant, ...stamp }, await this.#import(key));
     await this.#rearm();
-    return succeed({ token, id, subject: grant.subject, expiresAt });
+    const { subject } = grant;
+    return succeed({ token, id: stamp.id, subject, issuedAt, expiresAt: stamp.expiresAt });
+  }
+
+  /** Signs a certificate for a workload that the caller of this method has proved, by the same rule. */
+  async certify(request: CertificateRequest): Promise<Outcome<IssuedCertificate>> {
+    const checked = checkCertify(request, this.env.SELVEDGE_TRUST_DOMAIN);
+    if (!checked.ok) return fail(checked.problem);
+    const { readRequest } = await import("../shared/identity/certificate-request.ts");
+    const publicKey = await readRequest(request.csr);
+    if ("refusal" in publicKey) return refuseField("csr", publicKey.refusal);
+    await this.#startCertificates();
+
+    const grant = checked.value;
+    const { makeLeaf, newSerial, BACKDATED_MS } = await import("../shared/identity/certificate.ts");
+    const recorded = this.#recordCertificate(grant, newSerial());
+    if (!recorded.ok) return fail(recorded.problem);
+    const { signer, stamp } = recorded.value;
+    const { subject } = grant;
+    const { id: serial, issuedAt, expiresAt } = stamp;
+    const certificate = await makeLeaf({ subject, publicKey, serial, issuedAt, expiresAt }, signer);
+    await this.#rearm();
+    const notBefore = issuedAt - BACKDATED_MS;
+    return succeed({ certificate, chain: signer.chain, serial, subject, notBefore, expiresAt });
   }
 
   /** All public keys whose signatures count: current, next, previous ones. */
@@ -70,6 +136,29 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     await this.#start();
     await this.#rearm();
     return this.#store.publicKeys();
+  }
+
+  async bundle(): Promise<TrustMaterial> {
+    await this.#startCertificates();
+    await this.#rearm();
+    const { sequence } = this.#store.sequence();
+    return { sequence, roots: this.#certificates.store.trusted(), keys: this.#store.publicKeys() };
+  }
+
+  async status(): Promise<AuthorityStatus> {
+    await this.#startCertificates();
+    await this.#rearm();
+    const ring = this.#certificates.store.ring();
+    if (ring === null) throw new Error("the authority has no certificates");
+    return describeAuthority({
+      trustDomain: this.env.SELVEDGE_TRUST_DOMAIN,
+      certificates: ring,
+      keys: this.#store.ring(),
+      issued: this.#audit.count(),
+      revoked: this.#revocations.count(),
+      sequence: this.#store.sequence(),
+      now: Date.now(),
+    });
   }
 
   /**
@@ -84,6 +173,59 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     await this.#advance();
     await this.#arm();
     return this.#store.publicKeys();
+  }
+
+  async turn(what: Rotation): Promise<Outcome<AuthorityStatus>> {
+    await this.#startCertificates();
+    if (what === "intermediate") {
+      const replaced = await this.#certificates.replaceIntermediate();
+      if (!replaced.ok) return fail(replaced.problem);
+    }
+    if (what === "root") await this.#certificates.addNextRoot();
+    if (what === "signing-key") this.#store.want();
+    await this.#settle();
+    return succeed(await this.status());
+  }
+
+  async load(request: LoadRequest): Promise<Outcome<AuthorityStatus>> {
+    const { readUpstream } = await import("../shared/identity/certificate-chain.ts");
+    const upstream = await readUpstream(request, this.env.SELVEDGE_TRUST_DOMAIN, Date.now());
+    if ("refusal" in upstream) {
+      return fail({ code: "config.invalid", detail: `Nothing was loaded: ${upstream.refusal}.` });
+    }
+    await this.#startCertificates();
+    const adopted = await this.#certificates.adopt(upstream);
+    if (!adopted.ok) return fail(adopted.problem);
+    await this.#settle();
+    return succeed(await this.status());
+  }
+
+  /** Writes the revocation down and tells the registry, or lets the alarm tell it. */
+  async revoke(request: RevokeRequest): Promise<Outcome<Revocation>> {
+    await this.#start();
+    const { SELVEDGE_TRUST_DOMAIN } = this.env;
+    const planned = planRevocation(request, SELVEDGE_TRUST_DOMAIN, this.#audit, Date.now());
+    if (!planned.ok) return planned;
+    if (this.#revocations.count() >= MAX_REVOCATIONS) return fail(FULL);
+    this.ctx.storage.transactionSync(() => {
+      this.#revocations.put(planned.value);
+      this.#store.advanceSequence(Date.now());
+    });
+    await this.#settle();
+    return planned;
+  }
+
+  async revocations(): Promise<readonly Revocation[]> {
+    return this.#revocations.list();
+  }
+
+  async audit({ limit, before = Infinity, workload }: AuditRequest): Promise<Outcome<readonly AuditLine[]>> {
+    const subject = workload === undefined ? null : subjectOf(workload, this.env.SELVEDGE_TRUST_DOMAIN);
+    if (workload !== undefined && subject === null) {
+      return refuseField("workload", "write namespace/service-account");
+    }
+    const page = { limit: Math.min(Math.max(limit, 1), MAX_PAGE), subject };
+    return succeed(this.#audit.list({ ...page, before: Math.min(before, Number.MAX_SAFE_INTEGER) }));
   }
 
   /** Rotates, forgets and publishes what is due. Running twice, early or late does no harm. */
@@ -115,13 +257,43 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     await this.#arm();
   }
 
-  #record(grant: Grant, token: { id: string; issuedAt: Millis; expiresAt: Millis }): SigningRow {
-    const { subject, audience } = grant;
+  /** Makes the first root and intermediate, and tells the registry. */
+  async #startCertificates(): Promise<void> {
+    await this.#start();
+    if (this.#certificates.store.ring() !== null) return;
+    await this.#certificates.start();
+    await this.#publish();
+  }
+
+  /** In whole seconds. What is issued right after its subject was revoked counts from the second after. */
+  #issuedNow(subject: string): Millis {
+    return Math.max(Math.floor(Date.now() / 1000) * 1000, this.#revocations.countsFrom(subject));
+  }
+
+  #record({ subject, audience, requester }: Grant, { id, issuedAt, expiresAt }: Stamp): SigningRow {
     return this.ctx.storage.transactionSync(() => {
       const key = this.#store.signingKey();
       if (key === null) throw new Error("the authority has no current key");
-      this.#store.recordIssued({ ...token, kid: key.kid, subject, audience });
+      const line = { kind: "jwt-svid", id, subject, audience, issuer: key.kid, requester } as const;
+      this.#audit.record({ ...line, at: issuedAt, expiresAt });
       return key;
+    });
+  }
+
+  #recordCertificate(
+    { subject, ttlMs, requester }: CertificateGrant,
+    serial: string,
+  ): Outcome<{ readonly signer: LeafSigner; readonly stamp: Stamp }> {
+    return this.ctx.storage.transactionSync(() => {
+      const signer = this.#certificates.store.leafSigner();
+      if (signer === null) throw new Error("the authority has no intermediate");
+      const issuedAt = this.#issuedNow(subject);
+      const expiresAt = Math.min(issuedAt + ttlMs, signer.notAfter);
+      if (expiresAt < issuedAt + MIN_CERTIFICATE_LIFE_MS) return fail(OUTLIVED);
+      const line = { kind: "x509-svid", id: serial, subject, audience: "", issuer: signer.id } as const;
+      this.#audit.record({ ...line, requester, at: issuedAt, expiresAt });
+      this.#certificates.store.need(signer.id, expiresAt);
+      return succeed({ signer, stamp: { id: serial, issuedAt, expiresAt } });
     });
   }
 
@@ -131,9 +303,22 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     return this.#signing;
   }
 
+  /** Does what is due after something was asked for; the alarm does it too if this instance does not get there. */
+  async #settle(): Promise<void> {
+    await this.#rearm();
+    await this.#advance();
+    await this.#arm();
+  }
+
   async #advance(): Promise<void> {
     if (this.#isRotationDue()) await this.#rotateKeys();
-    this.ctx.storage.transactionSync(() => this.#store.prune(Date.now()));
+    await this.#certificates.advance();
+    this.ctx.storage.transactionSync(() => {
+      const now = Date.now();
+      this.#store.prune(now);
+      this.#audit.prune(now);
+      if (this.#revocations.prune(now)) this.#store.advanceSequence(now);
+    });
     await this.#publish();
   }
 
@@ -153,26 +338,32 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     const { sequence, published } = this.#store.sequence();
     if (published >= sequence) return;
     const keys = this.#store.publicKeys();
+    const roots = this.#certificates.store.trusted().map(({ certificate }) => certificate);
+    const revoked = this.#revocations.published();
     try {
-      await registryOf(this.env).publishKeys({ sequence, keys });
+      await registryOf(this.env).publishTrust({ sequence, keys, roots, revoked });
     } catch (error) {
       // The alarm tries again; until then no unpublished key signs.
       console.warn("authority: the keys could not be published, will try again", error);
       return;
     }
-    this.ctx.storage.transactionSync(() => this.#store.markPublished(sequence, keys, Date.now()));
+    this.ctx.storage.transactionSync(() => {
+      this.#store.markPublished(sequence, keys, Date.now());
+      this.#certificates.store.markPublished(roots, Date.now());
+    });
   }
 
   /** When there is work next. */
   #nextWake(now: Millis): Millis {
     const { sequence, published } = this.#store.sequence();
     const ring = this.#store.ring();
-    const issuedUntil = this.#store.issuedUntil();
+    const prune = Math.min(this.#audit.nextPrune() ?? Infinity, this.#revocations.nextPrune() ?? Infinity);
     return Math.min(
       published < sequence ? now + PUBLISH_AGAIN_MS : Infinity,
       rotationDueAt(ring) ?? Infinity,
       ...ring.keys.map((key) => forgottenAt(key) ?? Infinity),
-      issuedUntil === null ? Infinity : Math.ceil(issuedUntil / PRUNE_EVERY_MS) * PRUNE_EVERY_MS,
+      this.#certificates.nextWake(),
+      Math.ceil(prune / PRUNE_EVERY_MS) * PRUNE_EVERY_MS,
     );
   }
 
@@ -187,4 +378,25 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     const next = this.#nextWake(Date.now());
     if (next < Infinity) await this.ctx.storage.setAlarm(next);
   }
+}
+
+/** Lines in one answer of the audit. */
+const MAX_PAGE = 1_000;
+
+const FULL: Problem = {
+  code: "config.conflict",
+  detail: `${MAX_REVOCATIONS} revocations are in force, which is all that hosts hold. Revoke identities instead.`,
+};
+
+const OUTLIVED: Problem = {
+  code: "config.conflict",
+  detail: "The authority's own certificate is about to expire: load another, see `selvedge ca status`.",
+};
+
+function refuseField(path: string, message: string): Outcome<never> {
+  return fail({
+    code: "request.malformed",
+    detail: "The request cannot be granted.",
+    fields: [{ path, message }],
+  });
 }

@@ -1,12 +1,15 @@
 /**
- * The authority's tables: its keys, what it has issued, and how far its keys
- * have been published.
+ * The authority's signing keys, and how far everything that proofs are checked
+ * with has been published.
  *
  * @module
  */
 import type { VerificationKey } from "../shared/engine/snapshot.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import type { KeyPair, PrivateJwk } from "../shared/identity/key.ts";
+import { AUDIT_MIGRATIONS } from "./authority-audit.ts";
+import { REVOCATION_MIGRATIONS } from "./authority-revocations.ts";
+import { CERTIFICATE_MIGRATIONS } from "./certificate-store.ts";
 import { forgottenAt, type Ring, type RingKey } from "./key-ring.ts";
 
 export const AUTHORITY_MIGRATIONS: readonly string[] = [
@@ -20,23 +23,10 @@ export const AUTHORITY_MIGRATIONS: readonly string[] = [
    CREATE INDEX issued_by_end ON issued (expires_at);
    CREATE TABLE publication (sequence INTEGER NOT NULL, published INTEGER NOT NULL, is_wanted INTEGER NOT NULL);
    INSERT INTO publication VALUES (0, 0, 0)`,
+  ...AUDIT_MIGRATIONS,
+  ...CERTIFICATE_MIGRATIONS,
+  ...REVOCATION_MIGRATIONS,
 ];
-
-/** How long it is known that a token was issued, after it has expired: a day to find out that it should not have been. */
-const KEEP_ISSUED_MS: Millis = 86_400_000;
-
-/** Rows of issued tokens at most, about 300 MB of the 10 GB that an object has; the oldest go first. */
-const MAX_ISSUED = 1_000_000;
-
-/** One line of the audit: never changed, only deleted when it is old. */
-export interface IssuedRow {
-  readonly id: string;
-  readonly kid: string;
-  readonly subject: string;
-  readonly audience: string;
-  readonly issuedAt: Millis;
-  readonly expiresAt: Millis;
-}
 
 export interface SigningRow {
   readonly kid: string;
@@ -90,7 +80,7 @@ export class AuthorityStore {
     this.#addNext(current, now);
     this.#sql.exec("UPDATE keys SET state = 'current', signs_since = ? WHERE state = 'next'", now);
     this.#addNext(next, now);
-    this.#advanceSequence(now);
+    this.advanceSequence(now);
   }
 
   /** The next key signs from now on, `fresh` comes after it, and no rotation is wanted any more. */
@@ -99,7 +89,7 @@ export class AuthorityStore {
     this.#sql.exec("UPDATE keys SET state = 'current', signs_since = ? WHERE state = 'next'", now);
     this.#addNext(fresh, now);
     this.#sql.exec("UPDATE publication SET is_wanted = 0");
-    this.#advanceSequence(now);
+    this.advanceSequence(now);
   }
 
   /** Notes that a rotation is asked for. */
@@ -107,32 +97,11 @@ export class AuthorityStore {
     this.#sql.exec("UPDATE publication SET is_wanted = 1");
   }
 
-  /** Forgets previous keys that can have signed nothing valid, and old lines of the audit. */
+  /** Forgets previous keys that can have signed nothing valid. */
   prune(now: Millis): void {
     const spent = this.ring().keys.filter((key) => (forgottenAt(key) ?? Infinity) <= now);
     for (const { kid } of spent) this.#sql.exec("DELETE FROM keys WHERE kid = ?", kid);
-    if (spent.length > 0) this.#advanceSequence(now);
-    this.#sql.exec("DELETE FROM issued WHERE expires_at <= ?", now - KEEP_ISSUED_MS);
-  }
-
-  /** When the oldest line of the audit is to go; `null` when there is none. */
-  issuedUntil(): Millis | null {
-    const [row] = this.#sql.exec<{ oldest: number | null }>("SELECT min(expires_at) AS oldest FROM issued");
-    return row === undefined || row.oldest === null ? null : row.oldest + KEEP_ISSUED_MS;
-  }
-
-  recordIssued({ id, kid, subject, audience, issuedAt, expiresAt }: IssuedRow): void {
-    const [row] = this.#sql.exec<{ serial: number }>(
-      `INSERT INTO issued (id, kid, subject, audience, issued_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?) RETURNING serial`,
-      id,
-      kid,
-      subject,
-      audience,
-      issuedAt,
-      expiresAt,
-    );
-    this.#sql.exec("DELETE FROM issued WHERE serial <= ?", (row?.serial ?? 0) - MAX_ISSUED);
+    if (spent.length > 0) this.advanceSequence(now);
   }
 
   sequence(): KeySequence {
@@ -142,7 +111,7 @@ export class AuthorityStore {
     return row ?? { sequence: 0, published: 0 };
   }
 
-  /** Notes that the registry has these keys. */
+  /** Notes that the registry has these keys, and everything else of this sequence. */
   markPublished(sequence: number, keys: readonly VerificationKey[], now: Millis): void {
     this.#sql.exec("UPDATE publication SET published = max(published, ?)", sequence);
     for (const { kid } of keys) {
@@ -150,8 +119,8 @@ export class AuthorityStore {
     }
   }
 
-  /** Follows the clock, so that an authority that has lost its storage is not taken for an older one. */
-  #advanceSequence(now: Millis): void {
+  /** What is published has changed. Follows the clock, so that an authority that has lost its storage is not taken for an older one. */
+  advanceSequence(now: Millis): void {
     this.#sql.exec("UPDATE publication SET sequence = max(sequence + 1, ?)", now);
   }
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import type { AuthorityApi } from "../shared/wire/authority-rpc.ts";
 import type {
   AdminApi,
-  AuthorityApi,
   CircuitApi,
   HealthApi,
   RateLimitApi,

@@ -32,6 +32,7 @@ import type {
   ServiceStatus,
   SyncAnswer,
   SyncRequest,
+  TrustPublication,
   Via,
 } from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
@@ -219,6 +220,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   async publishKeys({ sequence, keys }: KeyPublication): Promise<void> {
     this.#publish("keys", "", { sequence, body: keys }, (current) => world.setKeys(current, keys));
+  }
+
+  async publishTrust({ sequence, ...body }: TrustPublication): Promise<void> {
+    this.#publish("trust", "", { sequence, body }, (current) => world.setTrust(current, body));
   }
 
   /** Refuses what an owner of namespaces may not apply; `null` when it may all of it. */

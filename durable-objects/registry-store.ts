@@ -42,7 +42,7 @@ export const REGISTRY_MIGRATIONS: readonly string[] = [
 ];
 
 /** What other objects publish into the registry. */
-export type Topic = "endpoints" | "ejections" | "checks" | "keys";
+export type Topic = "endpoints" | "ejections" | "checks" | "keys" | "trust";
 
 /** Facts about one revision that its changes do not tell. */
 export type RevisionHead = Omit<Revision, "changes">;

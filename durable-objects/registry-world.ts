@@ -8,13 +8,15 @@ import { compileUnit } from "../shared/compile/compile.ts";
 import * as world from "../shared/compile/world.ts";
 import type { UnitKey, VerificationKey } from "../shared/engine/snapshot.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
-import type { CheckedEndpoint, RegisteredEndpoint } from "../shared/wire/rpc.ts";
+import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../shared/wire/rpc.ts";
 import type { Step } from "./registry-change.ts";
 import type { RegistryStore } from "./registry-store.ts";
 import type { UnitBody, UnitStore } from "./unit-store.ts";
 
 /** A row holds 2 MB; a unit may use three quarters of it. */
 const MAX_UNIT_BYTES = 1_500_000;
+
+type Trust = Omit<TrustPublication, "sequence">;
 
 /** Units that differ from what is stored. */
 export type Compiled = Map<UnitKey, UnitBody>;
@@ -32,8 +34,15 @@ export function loadWorld(store: RegistryStore, trustDomain: string): world.Worl
   for (const { service, body } of store.published<readonly CheckedEndpoint[]>("checks")) {
     world.setChecked(loaded, service, body);
   }
-  for (const { body } of store.published<readonly VerificationKey[]>("keys")) world.setKeys(loaded, body);
+  loadTrust(loaded, store);
   return loaded;
+}
+
+/** A release that knows keys only may have published after one that publishes more: the newer keys count. */
+function loadTrust(loaded: world.World, store: RegistryStore): void {
+  for (const { body } of store.published<Trust>("trust")) world.setTrust(loaded, body);
+  if (store.sequence("keys", "") <= store.sequence("trust", "")) return;
+  for (const { body } of store.published<readonly VerificationKey[]>("keys")) world.setKeys(loaded, body);
 }
 
 /**

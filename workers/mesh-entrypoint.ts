@@ -88,7 +88,7 @@ export class Mesh extends WorkerEntrypoint<Env, MeshProps> implements MeshApi {
   async token(audience: string): Promise<Outcome<IssuedToken>> {
     const caller = this.#caller();
     if (caller === null) return fail(NOBODY);
-    return authorityOf(this.env).issue({ workload: workloadOf(caller), audience });
+    return authorityOf(this.env).issue({ workload: workloadOf(caller), audience, requester: "binding" });
   }
 
   #known(): { readonly caller: Caller; readonly control: Control } {

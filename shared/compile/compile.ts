@@ -95,6 +95,8 @@ function compileDirectory(world: World): DirectoryUnit {
     trustDomain: world.trustDomain,
     keys: world.keys,
     listeners: listeners.sort((a, b) => compareText(a.id, b.id)),
+    ...(world.roots.length === 0 ? {} : { roots: world.roots }),
+    ...(world.revoked.ids.length + world.revoked.identities.length === 0 ? {} : { revoked: world.revoked }),
   };
 }
 

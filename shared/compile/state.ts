@@ -9,7 +9,7 @@ import type { HealthCheck, Verdict } from "../engine/health-check.ts";
 import type { OverloadPolicy } from "../engine/overload.ts";
 import type { PathLevel } from "../engine/path.ts";
 import type { Priority } from "../engine/priority.ts";
-import type { TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
+import type { Revocations, TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
 import type { Resource } from "../wire/resource.ts";
 import type { BackendTlsPolicySpec } from "../wire/resources/backend-tls-policy.ts";
 import type { GatewaySpec } from "../wire/resources/gateway.ts";
@@ -113,6 +113,9 @@ export interface Space {
 export interface World {
   readonly trustDomain: string;
   keys: readonly VerificationKey[];
+  /** Root certificates of the mesh. */
+  roots: readonly string[];
+  revoked: Revocations;
   readonly spaces: Map<string, Space>;
   /** Labels of the namespaces that are declared. */
   readonly namespaces: Map<string, Labels>;
@@ -137,6 +140,8 @@ export function createWorld({ trustDomain }: { readonly trustDomain: string }): 
   return {
     trustDomain,
     keys: [],
+    roots: [],
+    revoked: { ids: [], identities: [] },
     spaces: new Map(),
     namespaces: new Map(),
     gatewayClasses: new Map(),

@@ -15,7 +15,7 @@ import type { EndpointSpec } from "../wire/resources/endpoint.ts";
 import type { EndpointSliceSpec } from "../wire/resources/endpoint-slice.ts";
 import type { ServiceSpec } from "../wire/resources/service.ts";
 import { isKind } from "../wire/resources/schemas.ts";
-import type { CheckedEndpoint, RegisteredEndpoint } from "../wire/rpc.ts";
+import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../wire/rpc.ts";
 import { attach, detach, parentKey } from "./attach.ts";
 import { backendService, targetsOf } from "./backends.ts";
 import { chainKey, chainsOf, ENTRY_KINDS } from "./chain.ts";
@@ -321,4 +321,11 @@ export function setChecked(
 export function setKeys(world: World, keys: readonly VerificationKey[]): ReadonlySet<UnitKey> {
   world.keys = keys;
   return new Set([DIRECTORY]);
+}
+
+/** Replaces all that proofs are checked with. Answers the units that may have changed. */
+export function setTrust(world: World, trust: Omit<TrustPublication, "sequence">): ReadonlySet<UnitKey> {
+  world.roots = trust.roots;
+  world.revoked = trust.revoked;
+  return setKeys(world, trust.keys);
 }

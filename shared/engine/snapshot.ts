@@ -54,6 +54,18 @@ export interface DirectoryUnit {
   readonly trustDomain: string;
   readonly keys: readonly VerificationKey[];
   readonly listeners: readonly Listener[];
+  /** Root certificates of the mesh, DER in base64: what client and server certificates lead to. Absent: none yet. */
+  readonly roots?: readonly string[];
+  /** Absent: nothing is revoked. */
+  readonly revoked?: Revocations;
+}
+
+/** Tokens and certificates that count no longer. What would have expired anyway is not in it. */
+export interface Revocations {
+  /** `jti` of tokens and serial numbers of certificates, in hex. */
+  readonly ids: readonly string[];
+  /** SPIFFE ids whose proofs do not count if they were issued before a time, in milliseconds since the epoch. */
+  readonly identities: readonly { readonly subject: string; readonly before: number }[];
 }
 
 /** The routes of one listener for one host name. */

@@ -36,6 +36,9 @@ export interface Identity {
 
 const SCHEME = "Bearer ";
 
+/** A younger directory would say the same of these. */
+const FINAL: readonly string[] = ["authn.token.expired", "authn.revoked"];
+
 /** Establishes the caller. The directory must be loaded; without it there are no keys, and tokens are refused. */
 export async function identify(mesh: Mesh, credentials: Credentials): Promise<Identity | Refusal> {
   const directory = directoryOf(mesh);
@@ -91,7 +94,7 @@ async function secondLook(
   first: TokenVerdict | Promise<TokenVerdict>,
 ): Promise<TokenVerdict> {
   const verdict = await first;
-  if (verdict.kind === "ok" || verdict.code === "authn.token.expired") return verdict;
+  if (verdict.kind === "ok" || FINAL.includes(verdict.code)) return verdict;
   const before = directoryOf(mesh);
   await lookAgain(mesh);
   return directoryOf(mesh) === before ? verdict : verifyNow(mesh, token, audiences);
@@ -105,6 +108,7 @@ function verifyNow(
   const directory = directoryOf(mesh);
   if (directory === null)
     return { kind: "reject", code: "authn.keys_unavailable", detail: "No keys were loaded yet." };
-  const { keys, trustDomain } = directory;
-  return cachedVerify(mesh.state.verdicts, token, { keys, trustDomain, audiences, now: mesh.ports.now() });
+  const { keys, trustDomain, revoked } = directory;
+  const context = { keys, trustDomain, audiences, revoked, now: mesh.ports.now() };
+  return cachedVerify(mesh.state.verdicts, token, context);
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import type { RouteSet } from "../engine/route.ts";
-import type { ServiceUnit, Unit } from "../engine/snapshot.ts";
+import type { DirectoryUnit, ServiceUnit, Unit } from "../engine/snapshot.ts";
 
 /** Says why a unit cannot be used; `null` when it can. Never throws, whatever it is given. */
 export function flawOf(unit: Unit): string | null {
@@ -21,9 +21,7 @@ export function flawOf(unit: Unit): string | null {
 function flawOfKind(unit: Unit): string | null {
   switch (unit.kind) {
     case "directory":
-      return areArrays(unit.keys, unit.listeners, ...unit.listeners.map((listener) => listener.domains))
-        ? null
-        : "keys, listeners and domains must be lists";
+      return flawOfDirectory(unit);
     case "virtual-host":
       return areArrays(unit.authorization.deny) ? flawOfRoutes(unit.routes) : "authorization is malformed";
     case "service":
@@ -33,6 +31,13 @@ function flawOfKind(unit: Unit): string | null {
     default:
       return "the unit is of an unknown kind";
   }
+}
+
+/** What is revoked must be readable: without it revoked proofs would pass. */
+function flawOfDirectory({ keys, listeners, revoked }: DirectoryUnit): string | null {
+  if (!areArrays(keys, listeners, ...listeners.map((listener) => listener.domains)))
+    return "keys, listeners and domains must be lists";
+  return revoked === undefined || areArrays(revoked.ids, revoked.identities) ? null : "revoked is malformed";
 }
 
 function flawOfService(unit: ServiceUnit): string | null {

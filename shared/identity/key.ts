@@ -62,7 +62,8 @@ async function importOnce(
   return key;
 }
 
-function isPrivateJwk(jwk: unknown): jwk is JWK & PrivateJwk {
+/** Whether a JWK has what a private P-256 key needs. */
+export function isPrivateJwk(jwk: unknown): jwk is JWK & PrivateJwk {
   if (typeof jwk !== "object" || jwk === null) return false;
   const fields = { x: "", y: "", d: "", ...jwk };
   return [fields.x, fields.y, fields.d].every((part) => typeof part === "string" && part !== "");

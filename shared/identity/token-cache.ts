@@ -5,8 +5,8 @@
  * @module
  */
 import type { VerificationKey } from "../engine/snapshot.ts";
-import { expired, isExpired, verify } from "./token.ts";
-import type { TokenContext, TokenVerdict, VerifiedToken } from "./token.ts";
+import { expired, isExpired, isTokenRevoked, refuseRevoked, verify } from "./token.ts";
+import type { RefusedToken, TokenContext, TokenVerdict, VerifiedToken } from "./token.ts";
 
 /** Verified tokens by their text. Two generations make it forget what was not used for long without a list of uses. */
 export interface TokenCache {
@@ -25,8 +25,8 @@ export function createTokenCache(): TokenCache {
 
 /**
  * Verifies a token, or remembers that it was. A remembered token is answered
- * synchronously, without allocating. Audience, trust domain and expiry are
- * checked anew each time, since they depend on the call; a change of the keys
+ * synchronously, without allocating. Audience, trust domain, expiry
+ * and revocation are checked anew each time, since they change between calls; a change of the keys
  * forgets everything, so that a token does not outlive the key that proved
  * it. Rejections are not remembered: they would let strangers push out what
  * is in use.
@@ -39,9 +39,11 @@ export function cachedVerify(
   if (cache.keys !== context.keys) adoptKeys(cache, context.keys);
   const known = cache.young.get(token) ?? promote(cache, token);
   if (known === undefined || !isFor(known, context)) return verifyAndKeep(cache, token, context);
-  if (!isExpired(known.expiresAt, context.now)) return known;
-  cache.young.delete(token);
-  return expired();
+  if (isExpired(known.expiresAt, context.now)) return forget(cache, token, expired());
+  const { revoked } = context;
+  return revoked !== undefined && isTokenRevoked(revoked, known)
+    ? forget(cache, token, refuseRevoked())
+    : known;
 }
 
 /** Whether a token of the trust domain was verified and is remembered: then nobody needs to read it to know whose it is. */
@@ -53,6 +55,11 @@ export function isRemembered(cache: TokenCache, token: string, trustDomain: stri
 /** Anything that the token is not for goes the long way, which says what is wrong. */
 function isFor(verdict: VerifiedToken, context: TokenContext): boolean {
   return context.audiences.includes(verdict.audience) && verdict.caller.trustDomain === context.trustDomain;
+}
+
+function forget(cache: TokenCache, token: string, verdict: RefusedToken): RefusedToken {
+  cache.young.delete(token);
+  return verdict;
 }
 
 async function verifyAndKeep(cache: TokenCache, token: string, context: TokenContext): Promise<TokenVerdict> {

@@ -7,10 +7,11 @@
 import { CompactSign, compactVerify } from "jose";
 import type { CryptoKey } from "jose";
 import type { Caller } from "../engine/authorize.ts";
-import type { VerificationKey } from "../engine/snapshot.ts";
+import type { Revocations, VerificationKey } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
 import { importVerificationKey } from "./key.ts";
-import { callerOf, meshAudience, parseSpiffeId } from "./spiffe.ts";
+import { isRevoked } from "./revocation.ts";
+import { callerOf, meshAudience, parseSpiffeId, spiffeId } from "./spiffe.ts";
 import { ADMITTED_CLAIM, readPayload, readToken } from "./token-text.ts";
 import type { TokenText } from "./token-text.ts";
 
@@ -46,6 +47,8 @@ export interface TokenContext {
   /** Audiences that the verifier answers to. */
   readonly audiences: readonly string[];
   readonly now: Millis;
+  /** Tokens that do not count though they are signed. Absent: none. */
+  readonly revoked?: Revocations | undefined;
 }
 
 export interface VerifiedToken {
@@ -53,13 +56,14 @@ export interface VerifiedToken {
   readonly caller: Caller;
   readonly id: string;
   readonly audience: string;
+  readonly issuedAt: Millis;
   readonly expiresAt: Millis;
   readonly isAdmitted: boolean;
 }
 
 export interface RefusedToken {
   readonly kind: "reject";
-  readonly code: "authn.token.invalid" | "authn.token.expired" | "authn.keys_unavailable";
+  readonly code: "authn.token.invalid" | "authn.token.expired" | "authn.revoked" | "authn.keys_unavailable";
   /** What is wrong, without any part of the token. */
   readonly detail: string;
 }
@@ -106,14 +110,29 @@ export async function verify(token: string, context: TokenContext): Promise<Toke
   if (key === undefined) return invalid("kid names no key of this mesh");
   if (!(await isSignedBy(token, key))) return invalid("the signature does not match");
 
-  return {
+  const verdict: VerifiedToken = {
     kind: "ok",
     caller: callerOf(id),
     id: text.id,
     audience: text.audience,
+    issuedAt: text.issuedAtSeconds * 1000,
     expiresAt: text.expiresAtSeconds * 1000,
     isAdmitted: text.isAdmitted,
   };
+  return context.revoked !== undefined && isTokenRevoked(context.revoked, verdict)
+    ? refuseRevoked()
+    : verdict;
+}
+
+/** Whether a token that was verified has been revoked since. */
+export function isTokenRevoked(revoked: Revocations, { id, caller, issuedAt }: VerifiedToken): boolean {
+  const subject = spiffeId(caller.trustDomain, caller.namespace, caller.serviceAccount);
+  return isRevoked(revoked, { id, subject, issuedAt });
+}
+
+/** The rejection of a token that was revoked. */
+export function refuseRevoked(): RefusedToken {
+  return { kind: "reject", code: "authn.revoked", detail: "the token was revoked: ask for a new one" };
 }
 
 /** Whether a token with this expiry counts no longer, clock skew included. */

@@ -9,7 +9,7 @@ import type { Address, Health } from "../engine/endpoint.ts";
 import type { HealthCheck, Verdict } from "../engine/health-check.ts";
 import type { Locality } from "../engine/locality.ts";
 import type { Ejection, OutcomeCounts, OutlierPolicy } from "../engine/outlier.ts";
-import type { Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
+import type { Revocations, Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
 import type { Rate } from "../engine/limit.ts";
 import type { Ask, Grant } from "../engine/limit-lease.ts";
 import type { Principal, Role } from "./access.ts";
@@ -164,6 +164,13 @@ export interface KeyPublication {
   readonly keys: readonly VerificationKey[];
 }
 
+/** Everything that hosts need to check proofs with; an older `sequence` is ignored. */
+export interface TrustPublication extends KeyPublication {
+  /** Root certificates, DER in base64. */
+  readonly roots: readonly string[];
+  readonly revoked: Revocations;
+}
+
 /** A service as people ask for it. */
 export interface ServiceStatus {
   readonly namespace: string;
@@ -203,7 +210,9 @@ export interface RegistryApi {
   sync(request: SyncRequest): Promise<SyncAnswer>;
   publishEndpoints(publication: EndpointPublication): Promise<void>;
   publishEjections(publication: EjectionPublication): Promise<void>;
+  /** What authorities of a release without certificates publish. */
   publishKeys(publication: KeyPublication): Promise<void>;
+  publishTrust(publication: TrustPublication): Promise<void>;
 }
 
 // Admin ---------------------------------------------------------------------
@@ -390,6 +399,7 @@ export interface RateLimitApi {
 }
 
 // Authority -----------------------------------------------------------------
+// The rest of what it answers is in `authority-rpc.ts`.
 
 export interface IssueRequest {
   /** `namespace/name`: the workload, already proved by the caller of this method. */
@@ -400,25 +410,18 @@ export interface IssueRequest {
   readonly ttlSeconds?: number;
   /** Set by the edge: it has run the inbound half for every call that carries the token. */
   readonly isAdmitted?: boolean;
+  /** Who asks, and by what proof: kept in the audit. Absent: nobody said. */
+  readonly requester?: string;
 }
 
 export interface IssuedToken {
   readonly token: string;
   readonly id: string;
   readonly subject: string;
+  /** Milliseconds since the epoch; absent from an authority of the release before. */
+  readonly issuedAt?: number;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
-}
-
-export interface AuthorityApi {
-  issue(request: IssueRequest): Promise<Outcome<IssuedToken>>;
-  keys(): Promise<readonly VerificationKey[]>;
-  /**
-   * Makes the next key the current one: at once if hosts have had a minute to
-   * learn of it, else as soon as they have. Tokens of the previous key stay
-   * valid until they expire.
-   */
-  rotate(): Promise<readonly VerificationKey[]>;
 }
 
 // Telemetry -----------------------------------------------------------------

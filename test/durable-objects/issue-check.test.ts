@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkIssue } from "../../durable-objects/issue-check.ts";
+import { checkCertify, checkIssue } from "../../durable-objects/issue-check.ts";
 import type { IssueRequest } from "../../shared/wire/rpc.ts";
 
 const REQUEST: IssueRequest = { workload: "shop/web", audience: "spiffe://mesh.test/ns/shop/sa/reviews" };
@@ -8,6 +8,7 @@ const GRANT = {
   audience: REQUEST.audience,
   ttlMs: 300_000,
   isAdmitted: false,
+  requester: "",
 };
 
 test.each([
@@ -16,6 +17,7 @@ test.each([
   ["the shortest life", { ttlSeconds: 10 }, { ttlMs: 10_000 }],
   ["the longest life", { ttlSeconds: 3600 }, { ttlMs: 3_600_000 }],
   ["a call that the edge admitted", { isAdmitted: true }, { isAdmitted: true }],
+  ["who asks", { requester: "edge" }, { requester: "edge" }],
 ])("%s", (_name, change, expected) => {
   expect(checkIssue({ ...REQUEST, ...change }, "mesh.test")).toEqual({
     ok: true,
@@ -50,4 +52,18 @@ test.each([
     ok: false,
     problem: { code: "request.malformed", detail: "The token was not issued.", fields },
   });
+});
+
+const LIFE = { path: "ttlSeconds", message: "write a whole number from 600 to 604800" };
+
+test.each([
+  ["a day unless asked otherwise", {}, { ok: true, value: { ttlMs: 86_400_000 } }],
+  ["ten minutes", { ttlSeconds: 600 }, { ok: true, value: { ttlMs: 600_000 } }],
+  ["a week", { ttlSeconds: 604_800 }, { ok: true, value: { ttlMs: 604_800_000 } }],
+  ["less", { ttlSeconds: 599 }, { ok: false, problem: { fields: [LIFE] } }],
+  ["more", { ttlSeconds: 604_801 }, { ok: false, problem: { fields: [LIFE] } }],
+  ["nobody", { workload: "shop", ttlSeconds: 0 }, { ok: false, problem: { fields: [WORKLOAD, LIFE] } }],
+])("a certificate for %s", (_name, change, expected) => {
+  const request = { workload: "shop/web", requester: "admin", ...change };
+  expect(checkCertify(request, "mesh.test")).toMatchObject(expected);
 });

@@ -20,6 +20,7 @@ const ACCEPTED = {
   },
   id: "t-1",
   audience: CALLEE,
+  issuedAt: NOW,
   expiresAt: NOW + 300_000,
   isAdmitted: false,
 };
@@ -141,16 +142,16 @@ describe("verify, the claims", () => {
     [
       "J10: expired a second ago, inside the skew",
       { iat: SECONDS - 60, exp: SECONDS - 1 },
-      { ...ACCEPTED, expiresAt: NOW - 1000 },
+      { ...ACCEPTED, issuedAt: NOW - 60_000, expiresAt: NOW - 1000 },
     ],
     [
       "J10: expired 29 s ago",
       { iat: SECONDS - 60, exp: SECONDS - 29 },
-      { ...ACCEPTED, expiresAt: NOW - 29_000 },
+      { ...ACCEPTED, issuedAt: NOW - 60_000, expiresAt: NOW - 29_000 },
     ],
     ["J10: expired 30 s ago", { iat: SECONDS - 60, exp: SECONDS - 30 }, EXPIRED],
     ["J10: expired a year ago", { iat: SECONDS - 31_536_300, exp: SECONDS - 31_536_000 }, EXPIRED],
-    ["J10: iat 30 s ahead", { iat: SECONDS + 30 }, ACCEPTED],
+    ["J10: iat 30 s ahead", { iat: SECONDS + 30 }, { ...ACCEPTED, issuedAt: NOW + 30_000 }],
     ["J10: iat 31 s ahead", { iat: SECONDS + 31 }, TOO_EARLY],
     ["J10: iat an hour ahead", { iat: SECONDS + 3600, exp: SECONDS + 3700 }, TOO_EARLY],
     ["J10: nbf 30 s ahead", { nbf: SECONDS + 30 }, ACCEPTED],

@@ -45,8 +45,12 @@ test("the document describes every operation", () => {
     "DELETE /api/v1/resources/{kind}/{namespace}/{name}",
     "DELETE /api/v1/services/{namespace}/{name}/endpoints/{id}",
     "GET /.well-known/jwks.json",
+    "GET /.well-known/spiffe/bundle",
     "GET /api/v1/access",
     "GET /api/v1/audit",
+    "GET /api/v1/ca",
+    "GET /api/v1/ca/audit",
+    "GET /api/v1/ca/revocations",
     "GET /api/v1/diff",
     "GET /api/v1/openapi.json",
     "GET /api/v1/principal",
@@ -61,6 +65,10 @@ test("the document describes every operation", () => {
     "GET /metrics",
     "POST /api/v1/access",
     "POST /api/v1/apply",
+    "POST /api/v1/ca/certificates",
+    "POST /api/v1/ca/load",
+    "POST /api/v1/ca/revocations",
+    "POST /api/v1/ca/rotate",
     "POST /api/v1/delete",
     "POST /api/v1/explain",
     "POST /api/v1/rollback",
@@ -99,6 +107,7 @@ test("the document says of exactly the public operations that they need no token
   expect(open.map(({ name }) => name)).toEqual(isPublic.map(({ name }) => name));
   expect(open.map(({ template }) => template).sort()).toEqual([
     "/.well-known/jwks.json",
+    "/.well-known/spiffe/bundle",
     "/api/v1/openapi.json",
     "/healthz",
   ]);

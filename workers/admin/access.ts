@@ -12,6 +12,7 @@ import type { AdminEnv } from "./context.ts";
 export const NEEDS: Readonly<Record<string, Need>> = {
   getHealth: "public",
   getKeys: "public",
+  getTrustBundle: "public",
   getDescription: "public",
   apply: "edit",
   listResources: "view",
@@ -28,6 +29,13 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   drainEndpoint: "edit",
   deregisterEndpoint: "edit",
   issueToken: "edit",
+  issueCertificate: "edit",
+  getAuthority: "view-all",
+  rotateAuthority: "admin",
+  loadIntermediate: "admin",
+  revoke: "admin",
+  listRevocations: "view-all",
+  listIssued: "view-all",
   getStatus: "view",
   getTopology: "view",
   getMetrics: "view-all",
@@ -87,6 +95,11 @@ export function assertView(principal: Principal, namespace: string): void {
 /** Refuses a principal that may not change a namespace. */
 export function assertEdit(principal: Principal, namespace: string): void {
   if (!mayEdit(principal, namespace)) refuse(principal);
+}
+
+/** The namespace of `namespace/service-account`; empty, which is nobody's, where there is none. */
+export function namespaceOf(workload: string): string {
+  return workload.slice(0, Math.max(0, workload.indexOf("/")));
 }
 
 function refuse({ id, role, namespaces }: Principal): never {

@@ -12,6 +12,7 @@ import { addDescription, answerUnrouted } from "./describe.ts";
 import { guardBy, hardenAnswer, identifyRequest, refuseForeignOrigin, refuseMeshTraffic } from "./guards.ts";
 import { answerError, answerInvalid } from "./problems.ts";
 import { addAccessRoutes } from "./routes/access.ts";
+import { addAuthorityRoutes } from "./routes/authority.ts";
 import { addExplainRoutes } from "./routes/explain.ts";
 import { addIdentityRoutes } from "./routes/identity.ts";
 import { addObserveRoutes } from "./routes/observe.ts";
@@ -28,6 +29,7 @@ function createApp(): OpenAPIHono<AdminEnv> {
   addRevisionRoutes(app);
   addServiceRoutes(app);
   addIdentityRoutes(app);
+  addAuthorityRoutes(app);
   addObserveRoutes(app);
   addExplainRoutes(app);
   addAccessRoutes(app);

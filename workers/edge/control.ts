@@ -26,6 +26,7 @@ export function controlOf(env: Env): Control {
     take: (request) => rateLimitOf(env, request.policy, request.key).take(request),
     lease: (request) => rateLimitOf(env, request.policy, request.key).lease(request),
     // The edge runs the inbound half before it sends: the token says so, and the callee need not decide again.
-    token: (workload, audience) => authorityOf(env).issue({ workload, audience, isAdmitted: true }),
+    token: (workload, audience) =>
+      authorityOf(env).issue({ workload, audience, isAdmitted: true, requester: "edge" }),
   };
 }

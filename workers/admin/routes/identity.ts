@@ -5,8 +5,10 @@
  */
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { authorityOf } from "../../../durable-objects/env.ts";
+import { trustBundle } from "../../../shared/identity/trust-bundle.ts";
 import * as wire from "../../../shared/wire/admin.ts";
-import { assertEdit } from "../access.ts";
+import { trustBundleDocument } from "../../../shared/wire/admin-authority.ts";
+import { assertEdit, namespaceOf } from "../access.ts";
 import type { AdminEnv } from "../context.ts";
 import { answers, jsonBody, PUBLIC } from "../operation.ts";
 import { unwrap } from "../problems.ts";
@@ -33,12 +35,23 @@ const keys = createRoute({
   responses: answers(wire.keySet, "A JWK Set with every key that may have signed a token still valid."),
 });
 
-/** Adds the operations on tokens and keys. */
+const bundle = createRoute({
+  method: "get",
+  path: "/.well-known/spiffe/bundle",
+  operationId: "getTrustBundle",
+  summary: "The SPIFFE trust bundle: roots of certificates and keys of tokens",
+  tags,
+  ...PUBLIC,
+  responses: answers(trustBundleDocument, "A JWK Set as SPIFFE's Trust Domain and Bundle describes it."),
+});
+
+/** Adds the operations on tokens and what they are checked with. */
 export function addIdentityRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(issue, async (c) => {
     const { workload, audience, ttlSeconds } = c.req.valid("json");
-    assertEdit(c.var.principal, workload.slice(0, Math.max(0, workload.indexOf("/"))));
+    assertEdit(c.var.principal, namespaceOf(workload));
     const request = {
+      requester: c.var.principal.id,
       workload,
       audience: audience ?? `spiffe://${c.env.SELVEDGE_TRUST_DOMAIN}`,
       ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
@@ -50,5 +63,11 @@ export function addIdentityRoutes(app: OpenAPIHono<AdminEnv>): void {
     const published = await authorityOf(c.env).keys();
     c.header("cache-control", "public, max-age=60");
     return c.json({ keys: published.map((key) => ({ ...key, use: "sig" as const })) }, 200);
+  });
+
+  app.openapi(bundle, async (c) => {
+    const { roots, keys, sequence } = await authorityOf(c.env).bundle();
+    c.header("cache-control", "public, max-age=60");
+    return c.json(trustBundle(roots, keys, sequence), 200);
   });
 }

@@ -1,0 +1,158 @@
+/**
+ * The admin API's operations on the certificate authority: schemas of
+ * requests and answers, by the rules of `admin.ts`.
+ *
+ * @module
+ */
+import { z } from "zod";
+
+const instant = z.number().meta({ description: "Milliseconds since the epoch." });
+const state = z.enum(["next", "current", "previous"]);
+const workload = z
+  .string()
+  .max(2048)
+  .regex(/^[^/]+\/[^/]+$/, "write namespace/service-account");
+
+/** The SPIFFE trust bundle. */
+export const trustBundleDocument = z
+  .object({
+    keys: z
+      .array(
+        z.object({
+          use: z.enum(["x509-svid", "jwt-svid"]),
+          kty: z.string(),
+          kid: z.string().optional(),
+          crv: z.string().optional(),
+          x: z.string().optional(),
+          y: z.string().optional(),
+          n: z.string().optional(),
+          e: z.string().optional(),
+          x5c: z.array(z.string()).readonly().optional().meta({ description: "A root, DER in base64." }),
+        }),
+      )
+      .readonly(),
+    spiffe_sequence: z.int().meta({ description: "A larger one is newer." }),
+    spiffe_refresh_hint: z.int().meta({ description: "Seconds after which to fetch it again." }),
+  })
+  .meta({ id: "TrustBundle" });
+
+/** What `GET /ca` and every change of the authority answer. */
+export const authorityStatus = z
+  .object({
+    trustDomain: z.string(),
+    roots: z
+      .array(
+        z.object({
+          id: z.string().meta({ description: "SHA-256 of the certificate, in hex." }),
+          state,
+          source: z.enum(["own", "upstream"]),
+          notAfter: instant,
+          takesOverAt: instant.nullable(),
+          leavesAt: instant.nullable(),
+        }),
+      )
+      .readonly(),
+    intermediate: z.object({
+      id: z.string(),
+      rootId: z.string(),
+      notAfter: instant,
+      renewsAt: instant.nullable(),
+    }),
+    signingKeys: z.array(z.object({ kid: z.string(), state })).readonly(),
+    issued: z.int().meta({ description: "Lines of the audit." }),
+    revoked: z.int().meta({ description: "Revocations that still matter." }),
+    sequence: z.int(),
+    isPublished: z.boolean(),
+    warnings: z.array(z.string()).readonly(),
+  })
+  .meta({ id: "AuthorityStatus" });
+
+/** Body of `POST /ca/rotate`. */
+export const rotateRequest = z
+  .strictObject({ what: z.enum(["signing-key", "intermediate", "root"]) })
+  .meta({ id: "RotateRequest" });
+
+/** Body of `POST /ca/load`. */
+export const loadRequest = z
+  .strictObject({
+    chain: z.string().min(1).meta({ description: "PEM: the intermediate, its issuers, and the root." }),
+    key: z.string().min(1).meta({ description: "PEM: the intermediate's key, PKCS #8, ECDSA P-256." }),
+  })
+  .meta({ id: "LoadRequest" });
+
+/** Body of `POST /ca/certificates`. */
+export const certificateRequest = z
+  .strictObject({
+    workload: workload.meta({ description: "`namespace/service-account`: who holds the key." }),
+    csr: z.string().min(1).meta({ description: "PKCS #10 in PEM; nothing but its key is taken." }),
+    ttlSeconds: z.int().min(600).max(604_800).optional().meta({ description: "86,400 unless given." }),
+  })
+  .meta({ id: "CertificateRequest" });
+
+/** What `POST /ca/certificates` answers: an X509-SVID. */
+export const issuedCertificate = z
+  .object({
+    certificate: z.string().meta({ description: "PEM." }),
+    chain: z.string().meta({ description: "PEM: what leads from the certificate to a root, in order." }),
+    serial: z.string().meta({ description: "In hex." }),
+    subject: z.string(),
+    notBefore: instant,
+    expiresAt: instant,
+  })
+  .meta({ id: "IssuedCertificate" });
+
+/** Body of `POST /ca/revocations`. */
+export const revokeRequest = z
+  .strictObject({
+    kind: z.enum(["serial", "jti", "identity"]),
+    value: z.string().min(1).max(2048).meta({
+      description: "A serial number in hex, a `jti`, or `namespace/service-account`.",
+    }),
+    reason: z.string().max(500).default(""),
+  })
+  .meta({ id: "RevokeRequest" });
+
+/** What `POST /ca/revocations` answers. */
+export const revocation = z
+  .object({
+    kind: z.enum(["serial", "jti", "identity"]),
+    value: z.string(),
+    before: instant
+      .nullable()
+      .meta({ description: "Of an identity: what was issued before counts no longer." }),
+    reason: z.string(),
+    author: z.string(),
+    at: instant,
+    until: instant.meta({ description: "Until when it matters." }),
+    isKnown: z.boolean().meta({ description: "Whether the audit knows what was issued under the name." }),
+  })
+  .meta({ id: "Revocation" });
+
+/** What `GET /ca/revocations` answers, newest first. */
+export const revocationList = z
+  .object({ items: z.array(revocation).readonly() })
+  .meta({ id: "RevocationList" });
+
+/** What `GET /ca/audit` answers, newest first. */
+export const auditPage = z
+  .object({
+    items: z
+      .array(
+        z
+          .object({
+            number: z.int(),
+            kind: z.enum(["jwt-svid", "x509-svid"]),
+            id: z.string().meta({ description: "The `jti` or the serial number." }),
+            subject: z.string(),
+            audience: z.string().meta({ description: "Empty for a certificate." }),
+            issuer: z.string().meta({ description: "The key or the intermediate that signed." }),
+            requester: z.string().meta({ description: "Who asked, by what proof." }),
+            at: instant,
+            expiresAt: instant,
+          })
+          .meta({ id: "AuditLine" }),
+      )
+      .readonly(),
+    next: z.int().nullable().meta({ description: "`before` of the next page; null on the last." }),
+  })
+  .meta({ id: "AuditPage" });

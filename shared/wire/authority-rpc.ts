@@ -1,0 +1,160 @@
+/**
+ * What the authority answers over RPC. Changes are additive, as in `rpc.ts`.
+ * Instants are milliseconds since the epoch, certificates DER in base64.
+ *
+ * @module
+ */
+import type { VerificationKey } from "../engine/snapshot.ts";
+import type { Outcome } from "./problem.ts";
+import type { IssuedToken, IssueRequest } from "./rpc.ts";
+
+export interface CertificateRequest {
+  /** `namespace/name`: the workload, already proved by the caller of this method. */
+  readonly workload: string;
+  /** A request (PKCS #10) in PEM. Nothing but its key is taken from it. */
+  readonly csr: string;
+  /** 600 to 604,800 seconds; a day unless given. */
+  readonly ttlSeconds?: number;
+  /** Who asks, and by what proof: kept in the audit. */
+  readonly requester: string;
+}
+
+export interface IssuedCertificate {
+  readonly certificate: string;
+  /** What a peer needs to get from the certificate to a root of the bundle, in order. */
+  readonly chain: readonly string[];
+  /** In hex. */
+  readonly serial: string;
+  readonly subject: string;
+  readonly notBefore: number;
+  readonly expiresAt: number;
+}
+
+export interface RootStatus {
+  /** SHA-256 of the certificate, in hex. */
+  readonly id: string;
+  readonly state: "next" | "current" | "previous";
+  /** Made here, or loaded. */
+  readonly source: "own" | "upstream";
+  readonly notAfter: number;
+  /** When it begins to count for what is issued; `null` unless it is next and published. */
+  readonly takesOverAt: number | null;
+  /** When it leaves the bundle; `null` unless it is a previous one. */
+  readonly leavesAt: number | null;
+}
+
+export interface IntermediateStatus {
+  /** SHA-256 of the certificate, in hex. */
+  readonly id: string;
+  readonly rootId: string;
+  readonly notAfter: number;
+  /** When another takes its place by itself; `null` for one that was loaded. */
+  readonly renewsAt: number | null;
+}
+
+export interface AuthorityStatus {
+  readonly trustDomain: string;
+  readonly roots: readonly RootStatus[];
+  readonly intermediate: IntermediateStatus;
+  readonly signingKeys: readonly { readonly kid: string; readonly state: "next" | "current" | "previous" }[];
+  /** Lines of the audit, and revocations that still matter. */
+  readonly issued: number;
+  readonly revoked: number;
+  /** The bundle's sequence, and whether hosts can have it. */
+  readonly sequence: number;
+  readonly isPublished: boolean;
+  /** What somebody should look after, in sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** Everything that proofs of the mesh are checked with. */
+export interface TrustMaterial {
+  /** Follows the clock: a larger one is newer. */
+  readonly sequence: number;
+  readonly roots: readonly {
+    readonly certificate: string;
+    /** As a JWK, with the members of its kind of key. */
+    readonly publicJwk: Readonly<Record<string, string>>;
+  }[];
+  readonly keys: readonly VerificationKey[];
+}
+
+export type Rotation = "signing-key" | "intermediate" | "root";
+
+export interface LoadRequest {
+  /** PEM: the intermediate, its issuers, and the root at the end. */
+  readonly chain: string;
+  /** PEM: the intermediate's key, PKCS #8, not encrypted. */
+  readonly key: string;
+}
+
+export interface RevokeRequest {
+  readonly kind: "serial" | "jti" | "identity";
+  /** A serial number in hex, a `jti`, or `namespace/service-account`. */
+  readonly value: string;
+  readonly reason: string;
+  /** Who asks: kept with the revocation. */
+  readonly author: string;
+}
+
+export interface Revocation {
+  readonly kind: RevokeRequest["kind"];
+  /** As hosts see it: for an identity, its SPIFFE id. */
+  readonly value: string;
+  /** Of an identity: what was issued before counts no longer. */
+  readonly before: number | null;
+  readonly reason: string;
+  readonly author: string;
+  readonly at: number;
+  /** Until when it matters: what it revokes has expired by then. */
+  readonly until: number;
+  /** Whether the audit knows what was issued under the name. */
+  readonly isKnown: boolean;
+}
+
+export interface AuditRequest {
+  /** 1 to 1,000. */
+  readonly limit: number;
+  /** Lines older than the one with this number. */
+  readonly before?: number;
+  /** `namespace/service-account`. */
+  readonly workload?: string;
+}
+
+export interface AuditLine {
+  /** Counts the lines; larger is later. */
+  readonly number: number;
+  readonly kind: "jwt-svid" | "x509-svid";
+  /** The `jti` or the serial number. */
+  readonly id: string;
+  readonly subject: string;
+  /** Of a token; empty for a certificate. */
+  readonly audience: string;
+  /** The key or the intermediate that signed. */
+  readonly issuer: string;
+  readonly requester: string;
+  readonly at: number;
+  readonly expiresAt: number;
+}
+
+export interface AuthorityApi {
+  issue(request: IssueRequest): Promise<Outcome<IssuedToken>>;
+  certify(request: CertificateRequest): Promise<Outcome<IssuedCertificate>>;
+  keys(): Promise<readonly VerificationKey[]>;
+  bundle(): Promise<TrustMaterial>;
+  status(): Promise<AuthorityStatus>;
+  /** As `turn("signing-key")`: what the release before certificates asks. */
+  rotate(): Promise<readonly VerificationKey[]>;
+  /**
+   * Asks for a rotation. An intermediate changes at once; a signing key or a
+   * root as soon as verifiers have had the time to learn of the next one.
+   */
+  turn(what: Rotation): Promise<Outcome<AuthorityStatus>>;
+  /** Signs with another authority's intermediate from now on, or as soon as verifiers know its root. */
+  load(request: LoadRequest): Promise<Outcome<AuthorityStatus>>;
+  revoke(request: RevokeRequest): Promise<Outcome<Revocation>>;
+  /** Those that still matter, newest first. */
+  revocations(): Promise<readonly Revocation[]>;
+  /** Newest first. */
+  audit(request: AuditRequest): Promise<Outcome<readonly AuditLine[]>>;
+}
