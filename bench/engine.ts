@@ -76,6 +76,7 @@ function timePolicy(rules: number): number {
   const inputs: AuthorizationInput[] = Array.from({ length: 1024 }, (_, n) => ({
     ...request(`/items/${n}`),
     caller,
+    now: 0,
   }));
   return nanoseconds((n) => authorize.authorize(authorization, at(inputs, n)).kind === "allow");
 }

@@ -43,6 +43,8 @@ export interface Env {
   readonly SELVEDGE_ADMIN_OIDC?: string;
   /** Share of calls with a line in the access log, 0..1; 0.01 unless set. */
   readonly SELVEDGE_LOG_SAMPLE?: string;
+  /** Proxies before the platform whose `x-forwarded-for` is believed; 0 unless set. */
+  readonly SELVEDGE_TRUSTED_HOPS?: string;
   /** The dispatch namespace of endpoints `dispatch:NAME`. */
   readonly DISPATCH?: DispatchNamespace;
 }

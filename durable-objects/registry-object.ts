@@ -59,7 +59,7 @@ import { UnitStore } from "./unit-store.ts";
  * Raise it when a release compiles the same resources to other units: the
  * registry then compiles everything anew at its first start.
  */
-const COMPILER = 3;
+const COMPILER = 4;
 
 /** How a change came about, and whether it is meant. */
 interface Cause {

@@ -25,6 +25,8 @@ const HOST_COUNTERS: readonly (keyof HostCounters)[] = [
   "overflowedCalls",
   "droppedMirrors",
   "shadowedCalls",
+  "auditedCalls",
+  "trialDenials",
 ];
 
 /** Whether a report can be told from a repetition of itself. */

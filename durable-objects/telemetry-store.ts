@@ -134,6 +134,8 @@ export class TelemetryStore {
       overflowedCalls: valueOf("overflowedCalls"),
       droppedMirrors: valueOf("droppedMirrors"),
       shadowedCalls: valueOf("shadowedCalls"),
+      auditedCalls: valueOf("auditedCalls"),
+      trialDenials: valueOf("trialDenials"),
     };
   }
 

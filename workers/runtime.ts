@@ -4,11 +4,12 @@
  *
  * @module
  */
+import type { Address } from "../shared/engine/endpoint.ts";
 import type { Limiter, Ports } from "../shared/forward/ports.ts";
 
 export type RuntimePorts = Pick<
   Ports,
-  "now" | "random" | "sleep" | "timer" | "departure" | "defer" | "log" | "patterns"
+  "now" | "random" | "sleep" | "timer" | "departure" | "defer" | "log" | "patterns" | "userTokens"
 >;
 
 /**
@@ -29,6 +30,7 @@ export function runtimePorts(
     defer: (work) => ctx.waitUntil(work),
     log: writeLine,
     patterns: async () => (await import("../shared/wire/pattern.ts")).compilePattern,
+    userTokens: () => import("../shared/identity/user-token.ts"),
   };
 }
 
@@ -39,6 +41,14 @@ function startTimer(ms: number, act: () => void): () => void {
 
 function writeLine(line: Readonly<Record<string, unknown>>): void {
   console.log(JSON.stringify(line));
+}
+
+/** Asks by a binding of the Worker's own, or over the network. */
+export async function ask(env: unknown, address: Address, request: Request): Promise<Response> {
+  if (address.kind === "origin") return fetch(request);
+  const worker = address.kind === "binding" ? bindingOf(env, address.name) : null;
+  if (worker === null) throw new Error(`this Worker has no binding ${address.name}`);
+  return worker.fetch(request);
 }
 
 /** The service binding of a name; `null` when the Worker has none. */

@@ -13,7 +13,16 @@ import { membersOf, membersWith, servicesWith, type Member } from "./members.ts"
 import { SYSTEM_NAMESPACE, type Scope } from "./policy.ts";
 import { isMixed } from "./route-conflicts.ts";
 import { isRouteKind, nameInSpace } from "./route-kinds.ts";
-import { findListenerSet, findRoute, spaceOf, type Space, type TrafficRule, type World } from "./state.ts";
+import { gatewaysIn } from "./gateway-subject.ts";
+import {
+  findListenerSet,
+  findRoute,
+  spaceOf,
+  splitName,
+  type Space,
+  type TrafficRule,
+  type World,
+} from "./state.ts";
 
 /**
  * The units whose content may depend on a resource as the world has it now.
@@ -56,6 +65,10 @@ export function affected(world: World, resource: Resource | ResourceRef): Readon
       return new Set(scopeUnits(world, namespace, space.intentions.get(name)?.scope));
     case "PeerAuthentication":
       return new Set(scopeUnits(world, namespace, space.peers.get(name)?.scope));
+    case "RequestAuthentication":
+      return new Set(scopeUnits(world, namespace, space.users.get(name)?.scope));
+    case "AuthorizationProvider":
+      return new Set(namespace === SYSTEM_NAMESPACE ? consultingUnits(world, name) : []);
     case "RateLimitPolicy":
       return new Set(scopeUnits(world, namespace, space.limits.get(name)?.scope));
     case "FaultPolicy": {
@@ -154,6 +167,7 @@ function serviceUnits(world: World, namespace: string, service: string): UnitKey
   const policies = [
     ...space.authorizations.values(),
     ...space.intentions.values(),
+    ...space.users.values(),
     ...space.limits.values(),
     ...space.faults.values(),
   ];
@@ -176,6 +190,15 @@ function memberUnits(space: Space, namespace: string, member: Member | undefined
   return member.source === "declared" ? [workloadKey(`${namespace}/${member.name}`), ...services] : services;
 }
 
+/** The units of policies that ask a provider. */
+function consultingUnits(world: World, provider: string): UnitKey[] {
+  return [...world.spaces].flatMap(([namespace, { authorizations }]) =>
+    [...authorizations.values()]
+      .filter((policy) => policy.provider === provider)
+      .flatMap(({ scope }) => scopeUnits(world, namespace, scope)),
+  );
+}
+
 /** The units of everything that a policy of a namespace is about. */
 function scopeUnits(world: World, namespace: string, scope: Scope | undefined): UnitKey[] {
   if (scope === undefined) return [];
@@ -183,11 +206,20 @@ function scopeUnits(world: World, namespace: string, scope: Scope | undefined): 
     return [
       ...[...scope.services].flatMap((service) => serviceUnits(world, namespace, service)),
       ...[...scope.gateways].flatMap((gateway) => gatewayUnits(world, namespace, gateway)),
+      ...[...scope.endpoints].flatMap((name) => {
+        const space = spaceOf(world, namespace);
+        return memberUnits(space, namespace, space.declared.get(name));
+      }),
     ];
   }
   const spaces =
     namespace === SYSTEM_NAMESPACE ? [...world.spaces] : [[namespace, spaceOf(world, namespace)] as const];
-  return spaces.flatMap(([name, space]) => labelledUnits(space, name, scope.labels));
+  return [
+    ...spaces.flatMap(([name, space]) => labelledUnits(space, name, scope.labels)),
+    ...gatewaysIn(world, namespace, scope.labels).flatMap((gateway) =>
+      gatewayUnits(world, ...splitName(gateway)),
+    ),
+  ];
 }
 
 function labelledUnits(space: Space, namespace: string, labels: Readonly<Record<string, string>>): UnitKey[] {

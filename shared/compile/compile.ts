@@ -22,13 +22,15 @@ import {
   type WorkloadUnit,
 } from "../engine/snapshot.ts";
 import type { Backend, RouteSet } from "../engine/route.ts";
+import { pool } from "./authorization.ts";
+import { concernsGateway } from "./gateway-subject.ts";
 import { domainsAt, domainsOver, parentKey, parentPort, routesAt } from "./attach.ts";
 import { endpointId, membersOf, servicesWith, type Member } from "./members.ts";
 import { conditionOf } from "./health-check.ts";
 import { hasLabels } from "./labels.ts";
 import { isServed, listenersOf, type ListenerEntry } from "./listeners.ts";
 import { compareText, inOrder } from "./multimap.ts";
-import { concerns, decidePeer, pool, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
+import { concerns, decidePeer, isForAll, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
 import { outdoneAt } from "./route-conflicts.ts";
 import { isForRequests } from "./route-kinds.ts";
 import { compileRoutes } from "./routes.ts";
@@ -135,16 +137,41 @@ function compileVirtualHost(world: World, name: string): VirtualHostUnit | null 
     const route = findRoute(world, key);
     return route === undefined ? [] : [{ route, rank }];
   });
-  const [namespace, rest] = splitName(listener);
-  const [gateway] = splitName(rest);
-  const targeting = inOrder(spaceOf(world, namespace).authorizations).filter(
-    ({ scope }) => scope.kind === "targets" && scope.gateways.has(gateway),
-  );
   return {
     kind: "virtual-host",
     routes: compileRoutes(world, candidates, "gateway"),
-    authorization: pool(targeting),
+    ...compileEntrance(world, listener),
   };
+}
+
+/**
+ * What protects the gateway of a listener: AuthorizationPolicies that target
+ * or select it. One for a whole namespace, or the mesh, protects workloads,
+ * and with them everything that the gateway leads to. Tokens of end users
+ * are verified here by every RequestAuthentication in reach; one that is for
+ * workloads, too, leaves them their token.
+ */
+function compileEntrance(world: World, listener: string): Pick<VirtualHostUnit, "authorization" | "users"> {
+  const gateway = listener.slice(0, listener.lastIndexOf("/"));
+  const spaces = spacesFor(world, splitName(gateway)[0]);
+  const about = <Kind extends Policy>(maps: readonly ReadonlyMap<string, Kind>[]) =>
+    maps.flatMap(inOrder).filter((policy) => concernsGateway(world, policy, gateway));
+  const users = about(spaces.map(({ users }) => users)).flatMap((policy) =>
+    isForAll(policy) ? policy.rules.map((rule) => ({ ...rule, isForwarded: true })) : policy.rules,
+  );
+  const policies = about(spaces.map(({ authorizations }) => authorizations)).filter(
+    (policy) => !isForAll(policy),
+  );
+  const { providers } = spaceOf(world, SYSTEM_NAMESPACE);
+  return {
+    authorization: pool({ policies, intending: [], providers }),
+    ...(users.length === 0 ? {} : { users }),
+  };
+}
+
+/** Where policies for a namespace stand. */
+function spacesFor(world: World, namespace: string): Space[] {
+  return [...new Set([SYSTEM_NAMESPACE, namespace])].map((name) => spaceOf(world, name));
 }
 
 function compileService(world: World, qualified: string): ServiceUnit | null {
@@ -266,7 +293,13 @@ function compileEndpoint(member: Member, place: Place): Endpoint {
  * from a callee that enforces its own policies.
  */
 function subjectOf(space: Space, namespace: string, member: Member): Subject {
-  return { namespace, labels: member.labels, services: servicesWith(space.members, member) };
+  const services = servicesWith(space.members, member);
+  return {
+    namespace,
+    labels: member.labels,
+    services,
+    ...(member.source === "declared" ? { endpoint: member.name } : {}),
+  };
 }
 
 function compileWorkload(world: World, qualified: string): WorkloadUnit | null {
@@ -284,17 +317,18 @@ function compileWorkload(world: World, qualified: string): WorkloadUnit | null {
 function compileInbound(world: World, subject: Subject): InboundPolicy {
   const about = <Kind extends Policy>(maps: readonly ReadonlyMap<string, Kind>[]) =>
     maps.flatMap(inOrder).filter((policy) => concerns(policy, subject));
-  const spaces = [...new Set([SYSTEM_NAMESPACE, subject.namespace])].map((namespace) =>
-    spaceOf(world, namespace),
-  );
+  const spaces = spacesFor(world, subject.namespace);
+  const users = about(spaces.map(({ users }) => users)).flatMap(({ rules }) => rules);
   const faults = about(spaces.map(({ faults }) => faults)).flatMap(({ faults }) => faults);
   const overload = overloadOf(world, subject);
   return {
-    peer: decidePeer(about(spaces.map(({ peers }) => peers)), subject),
-    authorization: pool(
-      about(spaces.map(({ authorizations }) => authorizations)),
-      about(spaces.map(({ intentions }) => intentions)),
-    ),
+    ...decidePeer(about(spaces.map(({ peers }) => peers)), subject),
+    ...(users.length === 0 ? {} : { users }),
+    authorization: pool({
+      policies: about(spaces.map(({ authorizations }) => authorizations)),
+      intending: about(spaces.map(({ intentions }) => intentions)),
+      providers: spaceOf(world, SYSTEM_NAMESPACE).providers,
+    }),
     limits: about(spaces.map(({ limits }) => limits)).flatMap(({ limits }) => limits),
     ...(faults.length === 0 ? {} : { faults }),
     ...(overload === undefined ? {} : { overload }),

@@ -4,18 +4,11 @@
  *
  * @module
  */
-import type { Authorization, AuthorizationRule, OperationMatch, SourceMatch } from "../engine/authorize.ts";
 import type { KeyPart, RateLimit } from "../engine/limit.ts";
-import * as match from "../engine/match.ts";
-import { compileIntentions, inOrder, type Ranked } from "../front-doors/consul/intentions.ts";
+import type { InboundPolicy, PeerMode } from "../engine/snapshot.ts";
+import { compileIntentions, type Ranked } from "../front-doors/consul/intentions.ts";
 import { parseDuration } from "../wire/duration.ts";
-import { canonicalPathMatch } from "../wire/path-match.ts";
 import type { Resource } from "../wire/resource.ts";
-import type {
-  AuthorizationPolicySpec,
-  OperationSpec,
-  SourceSpec,
-} from "../wire/resources/authorization-policy.ts";
 import type { ServiceIntentionsSpec } from "../wire/resources/consul.ts";
 import type { PeerAuthenticationSpec } from "../wire/resources/peer-authentication.ts";
 import type { RateLimitPolicySpec } from "../wire/resources/rate-limit-policy.ts";
@@ -33,6 +26,7 @@ export type Scope =
       readonly kind: "targets";
       readonly services: ReadonlySet<string>;
       readonly gateways: ReadonlySet<string>;
+      readonly endpoints: ReadonlySet<string>;
     };
 
 /** Every policy that is kept compiled in the world. */
@@ -42,20 +36,18 @@ export interface Policy {
   readonly scope: Scope;
 }
 
-/** An AuthorizationPolicy, its rules compiled. */
-export interface AuthorizationPolicy extends Policy {
-  readonly action: "ALLOW" | "DENY";
-  readonly rules: readonly AuthorizationRule[];
-}
-
 /** Consul's intentions for one destination. */
 export interface IntentionPolicy extends Policy {
   readonly ranked: readonly Ranked[];
 }
 
+type PeerSetting = PeerAuthenticationSpec["mtls"]["mode"];
+
 /** A PeerAuthentication. */
 export interface PeerPolicy extends Policy {
-  readonly mode: "UNSET" | "PERMISSIVE" | "STRICT";
+  readonly mode: PeerSetting;
+  /** By port; decides there before `mode`. */
+  readonly ports: ReadonlyMap<number, PeerSetting>;
   /** Of two on the same level the older counts. */
   readonly creationTimestamp: string;
 }
@@ -71,91 +63,64 @@ export interface Subject {
   readonly labels: Labels;
   /** The services that it answers for. */
   readonly services: readonly string[];
+  /** The name of its Endpoint, if it is declared. */
+  readonly endpoint?: string;
 }
 
 /** Whether a policy is about a workload. */
 export function concerns({ namespace, scope }: Policy, subject: Subject): boolean {
   if (scope.kind === "targets") {
-    return namespace === subject.namespace && subject.services.some((service) => scope.services.has(service));
+    return (
+      namespace === subject.namespace &&
+      (subject.services.some((service) => scope.services.has(service)) ||
+        (subject.endpoint !== undefined && scope.endpoints.has(subject.endpoint)))
+    );
   }
   const isInReach = namespace === subject.namespace || namespace === SYSTEM_NAMESPACE;
   return isInReach && hasLabels(subject.labels, scope.labels);
 }
 
-/** `principals` that name Istio's placeholder trust domain mean the mesh's own. */
-export function compileAuthorization(
-  { metadata: { namespace, name }, spec }: Resource<AuthorizationPolicySpec>,
-  trustDomain: string,
-): AuthorizationPolicy {
-  const rules = spec.rules.map((rule, index) => ({
-    policy: `${namespace}/${name}`,
-    rule: index,
-    from: (rule.from ?? []).map(({ source }) => compileSource(source, trustDomain)),
-    to: (rule.to ?? []).map(({ operation }) => compileOperation(operation)),
-  }));
-  const scope =
-    spec.targetRefs === undefined
-      ? scopeOfLabels(spec.selector?.matchLabels)
-      : scopeOfTargets(spec.targetRefs);
-  return { namespace, name, scope, action: spec.action, rules };
+/** What a policy's selector or targets say. */
+export function scopeOf({
+  selector,
+  targetRefs,
+  targetRef,
+}: {
+  readonly selector?: { readonly matchLabels: Labels } | undefined;
+  readonly targetRefs?: Targets | undefined;
+  readonly targetRef?: Targets[number] | undefined;
+}): Scope {
+  const targets = targetRef === undefined ? targetRefs : [targetRef];
+  return targets === undefined ? scopeOfLabels(selector?.matchLabels) : scopeOfTargets(targets);
 }
+
+type Targets = readonly { readonly kind: string; readonly name: string }[];
 
 function scopeOfLabels(labels: Labels | undefined): Scope {
   return { kind: "labels", labels: labels ?? {} };
 }
 
 /** A scope of targets by their kinds. */
-export function scopeOfTargets(targets: readonly { readonly kind: string; readonly name: string }[]): Scope {
+export function scopeOfTargets(targets: Targets): Scope {
   const named = (wanted: string) =>
     new Set(targets.filter(({ kind }) => kind === wanted).map(({ name }) => name));
-  return { kind: "targets", services: named("Service"), gateways: named("Gateway") };
-}
-
-function compileSource(source: SourceSpec, trustDomain: string): SourceMatch {
-  const ownDomain = (text: string) => text.replace(/^cluster\.local\//, `${trustDomain}/`);
-  return present({
-    principals: source.principals?.map(ownDomain).map(match.parseStringMatch),
-    notPrincipals: source.notPrincipals?.map(ownDomain).map(match.parseStringMatch),
-    namespaces: source.namespaces?.map(match.parseStringMatch),
-    notNamespaces: source.notNamespaces?.map(match.parseStringMatch),
-  });
-}
-
-function compileOperation(operation: OperationSpec): OperationMatch {
-  return present({
-    hosts: operation.hosts?.map(parseHostMatch),
-    notHosts: operation.notHosts?.map(parseHostMatch),
-    ports: operation.ports?.map(Number),
-    notPorts: operation.notPorts?.map(Number),
-    methods: operation.methods?.map(match.parseStringMatch),
-    notMethods: operation.notMethods?.map(match.parseStringMatch),
-    paths: operation.paths?.map(parsePathMatch),
-    notPaths: operation.notPaths?.map(parsePathMatch),
-  });
-}
-
-function parseHostMatch(text: string): match.StringMatch {
-  return match.parseStringMatch(text.toLowerCase());
-}
-
-/** What could never match has been refused; read as it stands it still matches nothing. */
-function parsePathMatch(text: string): match.StringMatch {
-  return canonicalPathMatch(text) ?? match.parseStringMatch(text);
-}
-
-/** The fields that have a value: compiled data is JSON, which knows no undefined. */
-function present<Fields extends object>(
-  fields: Fields,
-): { [Key in keyof Fields]?: Exclude<Fields[Key], undefined> } {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [Key in keyof Fields]?: Exclude<Fields[Key], undefined> };
+  return {
+    kind: "targets",
+    services: named("Service"),
+    gateways: named("Gateway"),
+    endpoints: named("Endpoint"),
+  };
 }
 
 /** Compiles a PeerAuthentication. */
 export function compilePeer({ metadata, spec }: Resource<PeerAuthenticationSpec>): PeerPolicy {
   const { namespace, name, creationTimestamp } = metadata;
   const scope = scopeOfLabels(spec.selector?.matchLabels);
-  return { namespace, name, scope, mode: spec.mtls.mode, creationTimestamp };
+  const ports = Object.entries(spec.portLevelMtls ?? {}).map(([port, { mode }]): [number, PeerSetting] => [
+    Number(port),
+    mode,
+  ]);
+  return { namespace, name, scope, mode: spec.mtls.mode, ports: new Map(ports), creationTimestamp };
 }
 
 /** Compiles a RateLimitPolicy. */
@@ -213,46 +178,46 @@ export function compileIntentionPolicy(
     scope:
       destination === "*"
         ? { kind: "labels", labels: {} }
-        : { kind: "targets", services: new Set([destination]), gateways: new Set() },
+        : { kind: "targets", services: new Set([destination]), gateways: new Set(), endpoints: new Set() },
     ranked: compileIntentions(document, { trustDomain, isWide: namespace === SYSTEM_NAMESPACE }),
   };
 }
 
 /**
- * Pools policies as Istio does: no priority among them, DENY rules and ALLOW
- * rules each in one list. Intentions have their own order.
- */
-export function pool(
-  policies: readonly AuthorizationPolicy[],
-  intending: readonly IntentionPolicy[] = [],
-): Authorization {
-  const intentions = inOrder(intending.flatMap(({ ranked }) => ranked));
-  const allowing = policies.filter(({ action }) => action === "ALLOW");
-  const denying = policies.filter(({ action }) => action === "DENY");
-  return {
-    deny: denying.flatMap(({ rules }) => rules),
-    allow: allowing.length === 0 ? null : allowing.flatMap(({ rules }) => rules),
-    ...(intentions.length === 0 ? {} : { intentions }),
-  };
-}
-
-/**
  * Whether callers must prove who they are. The narrowest level that says so
- * decides: workload, namespace, mesh. Strict when none does: unlike Istio's
- * permissive default, a new mesh has nothing to migrate from. A selector in
- * the system namespace selects nothing elsewhere (Istio).
+ * decides: port, workload, namespace, mesh. Strict when none does: unlike
+ * Istio's permissive default, a new mesh has nothing to migrate from. A
+ * selector in the system namespace selects nothing elsewhere (Istio).
  */
-export function decidePeer(policies: readonly PeerPolicy[], subject: Subject): "strict" | "permissive" {
+export function decidePeer(
+  policies: readonly PeerPolicy[],
+  subject: Subject,
+): Pick<InboundPolicy, "peer" | "peerPorts"> {
   const own = policies.filter(
     (policy) => policy.namespace === subject.namespace && concerns(policy, subject),
   );
   const mesh = policies.filter((policy) => policy.namespace === SYSTEM_NAMESPACE && isForAll(policy));
-  const levels = [own.filter((policy) => !isForAll(policy)), own.filter(isForAll), mesh];
-  for (const level of levels) {
-    const mode = oldest(level)?.mode ?? "UNSET";
-    if (mode !== "UNSET") return mode === "STRICT" ? "strict" : "permissive";
+  const workload = oldest(own.filter((policy) => !isForAll(policy)));
+  const levels = [workload, oldest(own.filter(isForAll)), oldest(mesh)];
+  const decided = levels.flatMap((policy) => modeOf(policy?.mode ?? "UNSET"));
+  const peerPorts = [...(workload?.ports ?? [])]
+    .flatMap(([port, setting]) => modeOf(setting).map((mode) => ({ port, mode })))
+    .toSorted((a, b) => a.port - b.port);
+  return { peer: decided[0] ?? "strict", ...(peerPorts.length === 0 ? {} : { peerPorts }) };
+}
+
+/** None where the next level decides. */
+function modeOf(setting: PeerSetting): PeerMode[] {
+  switch (setting) {
+    case "UNSET":
+      return [];
+    case "DISABLE":
+      return ["disabled"];
+    case "PERMISSIVE":
+      return ["permissive"];
+    case "STRICT":
+      return ["strict"];
   }
-  return "strict";
 }
 
 /** Whether a policy is about everything in its reach. */

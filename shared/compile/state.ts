@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { AuthorizationProvider } from "../engine/authorize.ts";
 import type { HashKey } from "../engine/hash.ts";
 import type { HealthCheck, Verdict } from "../engine/health-check.ts";
 import type { OverloadPolicy } from "../engine/overload.ts";
@@ -19,12 +20,14 @@ import type { ReferenceGrantSpec } from "../wire/resources/references.ts";
 import type { HeldValues } from "../wire/resources/secret.ts";
 import type { HttpRouteSpec } from "../wire/resources/http-route.ts";
 import type { ServiceSpec } from "../wire/resources/service.ts";
+import type { AuthorizationPolicy } from "./authorization.ts";
+import type { UserPolicy } from "./end-users.ts";
 import type { FaultPolicy } from "./faults.ts";
 import type { Labels } from "./labels.ts";
 import type { ListenerEntry } from "./listeners.ts";
 import { createMembers, type Member, type Members } from "./members.ts";
 import type { MultiMap } from "./multimap.ts";
-import type { AuthorizationPolicy, IntentionPolicy, LimitPolicy, PeerPolicy } from "./policy.ts";
+import type { IntentionPolicy, LimitPolicy, PeerPolicy } from "./policy.ts";
 
 /** A stored route: an HTTPRoute, or one of another kind in its form (see `route-kinds.ts`). */
 export type HttpRoute = Resource<HttpRouteSpec>;
@@ -96,6 +99,9 @@ export interface Space {
   readonly authorizations: Map<string, AuthorizationPolicy>;
   readonly intentions: Map<string, IntentionPolicy>;
   readonly peers: Map<string, PeerPolicy>;
+  readonly users: Map<string, UserPolicy>;
+  /** Only those of the system namespace are asked. */
+  readonly providers: Map<string, AuthorizationProvider>;
   readonly limits: Map<string, LimitPolicy>;
   readonly faults: Map<string, FaultPolicy>;
   readonly traffic: Map<string, TrafficRule>;
@@ -169,6 +175,8 @@ function createSpace(): Space {
     authorizations: new Map(),
     intentions: new Map(),
     peers: new Map(),
+    users: new Map(),
+    providers: new Map(),
     limits: new Map(),
     faults: new Map(),
     traffic: new Map(),

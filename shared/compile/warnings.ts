@@ -7,11 +7,13 @@ import type { ResourceRef } from "../wire/resource.ts";
 import type { ParentRef } from "../wire/resources/route-fields.ts";
 import { SERVICE_NAME } from "../wire/resources/endpoint-slice.ts";
 import { obstacleAt, parentKey, parentPort } from "./attach.ts";
+import type { AuthorizationPolicy } from "./authorization.ts";
 import { backendService, judgeBackend, targetsOf } from "./backends.ts";
 import { inspectCheck } from "./check-plan.ts";
 import type { FaultPolicy } from "./faults.ts";
 import type { Condition } from "./condition.ts";
 import { gatewayStatus, listenerSetStatus, type ListenersStatus } from "./gateway-status.ts";
+import { gatewaysIn } from "./gateway-subject.ts";
 import { hasLabels } from "./labels.ts";
 import { gatewayOf, listenersBy } from "./listeners.ts";
 import { derivedFrom } from "./chain.ts";
@@ -54,9 +56,13 @@ function inspectOwn(
     case "Endpoint":
       return inspectEndpoint(space, name);
     case "AuthorizationPolicy":
-      return inspectPolicy(world, space.authorizations.get(name));
+      return inspectAuthorization(world, space.authorizations.get(name));
     case "ServiceIntentions":
       return inspectPolicy(world, space.intentions.get(name));
+    case "RequestAuthentication":
+      return inspectPolicy(world, space.users.get(name));
+    case "AuthorizationProvider":
+      return namespace === SYSTEM_NAMESPACE ? [] : [`is not found: providers stand in ${SYSTEM_NAMESPACE}`];
     case "PeerAuthentication":
       return inspectPeer(world, space.peers.get(name));
     case "RateLimitPolicy":
@@ -193,12 +199,33 @@ function inspectPolicy(world: World, policy: Policy | undefined): string[] {
     const gateways = [...scope.gateways]
       .filter((name) => !space.gateways.has(name))
       .map((name) => `Gateway ${name}`);
-    return [...services, ...gateways].map((target) => `its target ${target} does not exist`);
+    const endpoints = [...scope.endpoints]
+      .filter((name) => !space.declared.has(name))
+      .map((name) => `Endpoint ${name}`);
+    return [...services, ...gateways, ...endpoints].map((target) => `its target ${target} does not exist`);
   }
   if (isForAll(policy)) return [];
   const spaces = namespace === SYSTEM_NAMESPACE ? [...world.spaces.values()] : [spaceOf(world, namespace)];
   if (spaces.some(({ members }) => membersWith(members, scope.labels).length > 0)) return [];
+  if (gatewaysIn(world, namespace, scope.labels).length > 0) return [];
   return ["its selector matches no endpoint: it protects nothing"];
+}
+
+function inspectAuthorization(world: World, policy: AuthorizationPolicy | undefined): string[] {
+  if (policy === undefined) return [];
+  const { action, provider, isTrial } = policy;
+  const { providers } = spaceOf(world, SYSTEM_NAMESPACE);
+  return [
+    ...inspectPolicy(world, policy),
+    ...(provider === null || providers.has(provider)
+      ? []
+      : [
+          `there is no AuthorizationProvider ${provider} in ${SYSTEM_NAMESPACE}: calls that a rule matches are denied`,
+        ]),
+    ...(isTrial && (action === "AUDIT" || action === "CUSTOM")
+      ? [`a dry run tries ALLOW and DENY only: it is not in force and tells nothing`]
+      : []),
+  ];
 }
 
 function inspectPeer(world: World, policy: Policy | undefined): string[] {

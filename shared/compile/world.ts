@@ -11,22 +11,25 @@ import type { Name } from "../front-doors/consul/chain.ts";
 import { entriesIn, entryKey, isEntry } from "../front-doors/consul/entries.ts";
 import { parseAddress } from "../wire/address.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
+import type { AuthorizationProviderSpec } from "../wire/resources/authorization-provider.ts";
 import type { EndpointSpec } from "../wire/resources/endpoint.ts";
 import type { EndpointSliceSpec } from "../wire/resources/endpoint-slice.ts";
 import type { ServiceSpec } from "../wire/resources/service.ts";
 import { isKind } from "../wire/resources/schemas.ts";
 import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../wire/rpc.ts";
 import { attach, detach, parentKey } from "./attach.ts";
+import { compileAuthorization } from "./authorization.ts";
 import { backendService, targetsOf } from "./backends.ts";
 import { chainKey, chainsOf, ENTRY_KINDS } from "./chain.ts";
 import { unfold, unfoldChain } from "./derive.ts";
+import { compileProvider, compileUsers } from "./end-users.ts";
 import { compileFaultPolicy } from "./faults.ts";
 import { changeListeners, putListenerSet, removeListenerSet, setsIn } from "./listener-changes.ts";
 import type { Labels } from "./labels.ts";
 import { addMember, addSelector, dropMember, dropSelector, servicesWith, type Member } from "./members.ts";
 import { addTo, removeFrom } from "./multimap.ts";
-import { compileAuthorization, compileIntentionPolicy, compileLimits, compilePeer } from "./policy.ts";
 import { placeOf } from "./places.ts";
+import { compileIntentionPolicy, compileLimits, compilePeer } from "./policy.ts";
 import { isRouteKind, nameInSpace, routeKey, routeOf } from "./route-kinds.ts";
 import { membersIn } from "./slices.ts";
 import { openSpace, splitName, type HttpRoute, type Space, type World } from "./state.ts";
@@ -134,11 +137,18 @@ function putPolicy(world: World, space: Space, resource: Resource): void {
   } else if (isKind(resource, "ServiceIntentions")) {
     space.intentions.set(name, compileIntentionPolicy(resource, world.trustDomain));
   } else if (isKind(resource, "PeerAuthentication")) space.peers.set(name, compilePeer(resource));
+  else if (isKind(resource, "RequestAuthentication")) space.users.set(name, compileUsers(resource));
+  else if (isKind(resource, "AuthorizationProvider")) putProvider(space, resource);
   else if (isKind(resource, "RateLimitPolicy")) space.limits.set(name, compileLimits(resource));
   else if (isKind(resource, "BackendTLSPolicy")) space.backendTls.set(name, resource);
   else if (isKind(resource, "FaultPolicy")) {
     space.faults.set(name, compileFaultPolicy(resource, world.trustDomain));
   } else if (isKind(resource, "TrafficPolicy")) space.traffic.set(name, compileTrafficRule(resource));
+}
+
+function putProvider({ providers }: Space, resource: Resource<AuthorizationProviderSpec>): void {
+  const provider = compileProvider(resource);
+  if (provider !== null) providers.set(provider.name, provider);
 }
 
 function putEndpoint(space: Space, { metadata, spec }: Resource<EndpointSpec>): void {
@@ -226,6 +236,8 @@ function removePolicy(space: Space, kind: string, name: string): void {
   else if (kind === "AuthorizationPolicy") space.authorizations.delete(name);
   else if (kind === "ServiceIntentions") space.intentions.delete(name);
   else if (kind === "PeerAuthentication") space.peers.delete(name);
+  else if (kind === "RequestAuthentication") space.users.delete(name);
+  else if (kind === "AuthorizationProvider") space.providers.delete(name);
   else if (kind === "RateLimitPolicy") space.limits.delete(name);
   else if (kind === "FaultPolicy") space.faults.delete(name);
   else if (kind === "TrafficPolicy") space.traffic.delete(name);

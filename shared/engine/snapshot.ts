@@ -10,6 +10,7 @@ import type { Authorization } from "./authorize.ts";
 import type { LoadBalancing } from "./balance.ts";
 import type { CircuitPolicy } from "./circuit.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { JwtRule } from "./end-user.ts";
 import type { ConcurrencyPolicy } from "./concurrency.ts";
 import type { Fault } from "./fault.ts";
 import type { HedgePolicy } from "./hedge.ts";
@@ -72,8 +73,10 @@ export interface Revocations {
 export interface VirtualHostUnit {
   readonly kind: "virtual-host";
   readonly routes: RouteSet;
-  /** Policies that target the gateway itself. */
+  /** Policies that are about the gateway itself. */
   readonly authorization: Authorization;
+  /** How the gateway verifies the tokens of end users. Absent: not at all. */
+  readonly users?: readonly JwtRule[];
 }
 
 export interface ServicePort {
@@ -81,10 +84,20 @@ export interface ServicePort {
   readonly port: number;
 }
 
+/**
+ * `strict` refuses a call without a proven caller, `permissive` takes it as
+ * one from nobody. `disabled` takes every call as one from nobody: who calls
+ * is not looked at.
+ */
+export type PeerMode = "strict" | "permissive" | "disabled";
+
 /** The policies that protect the endpoints of one workload. */
 export interface InboundPolicy {
-  /** `strict` refuses a call without a proven caller. */
-  readonly peer: "strict" | "permissive";
+  readonly peer: PeerMode;
+  /** For calls to single ports of its services, instead of `peer`. Absent: for none. */
+  readonly peerPorts?: readonly { readonly port: number; readonly mode: PeerMode }[];
+  /** How the tokens of end users are verified. Absent: they are not looked at. */
+  readonly users?: readonly JwtRule[];
   readonly authorization: Authorization;
   readonly limits: readonly RateLimit[];
   /** What goes wrong on purpose once a call is admitted. Absent: nothing. */

@@ -7,6 +7,7 @@ import type { Caller } from "../engine/authorize.ts";
 import type { Priority } from "../engine/priority.ts";
 import type { RequestView } from "../engine/request.ts";
 import type { Millis } from "../engine/time.ts";
+import type { FieldEdit } from "./end-users.ts";
 import type { Mesh } from "./state.ts";
 
 /** What metrics and the access log tell of a call. Filled in as the call goes. */
@@ -32,6 +33,8 @@ export interface Trail {
   decider: string;
   /** What rate limits tell the caller of an admitted call. */
   limitFields: readonly (readonly [name: string, value: string])[];
+  /** What the inbound half changes of the fields that the callee sees. */
+  edits: readonly FieldEdit[];
 }
 
 export interface Call {
@@ -42,6 +45,8 @@ export interface Call {
   /** Who was proved to call; `null` where the gateway stands in as the caller. */
   readonly client: Caller | null;
   readonly hops: number;
+  /** From the network, not from a Worker. */
+  readonly isFromOutside: boolean;
   /** The call is a copy already. */
   readonly isMirrored: boolean;
   /** What earlier hosts of the mesh say of it. */
@@ -87,6 +92,7 @@ export function startTrail(arrivedAt: Millis, requestId: string, method: string)
     isMetered: true,
     decider: "",
     limitFields: NO_FIELDS,
+    edits: NO_FIELDS,
   };
 }
 

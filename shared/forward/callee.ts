@@ -6,6 +6,7 @@
  */
 import type { Endpoint } from "../engine/endpoint.ts";
 import type { Call } from "./call.ts";
+import { applyEdits } from "./end-users.ts";
 import { suffer } from "./faults.ts";
 import { admit } from "./inbound.ts";
 import { hostOf } from "./plan.ts";
@@ -26,8 +27,17 @@ export async function admitTo(call: Call, plan: Plan, endpoint: Endpoint): Promi
     path: plan.path,
     query: call.view.query,
     headers: call.headers,
+    // `onward` has taken the mesh's own away.
+    isBearerOurs: false,
+    where: {
+      headers: call.request.headers,
+      isFromOutside: call.isFromOutside,
+      trustedHops: call.mesh.settings.trustedHops,
+    },
   };
-  return admit(call.mesh, policy, input, call.trail);
+  const refusal = await admit(call.mesh, policy, input, call.trail);
+  if (refusal === null) applyEdits(call.headers, call.trail);
+  return refusal;
 }
 
 /** Does to an admitted call what the service's fault policies ask for. `null`: it goes on. */

@@ -19,6 +19,7 @@ import type { Call, Told, Trail } from "./call.ts";
 import { deliver } from "./deliver.ts";
 import { levelAt } from "./directory.ts";
 import type { LinkedDirectory } from "./directory.ts";
+import { applyEdits } from "./end-users.ts";
 import * as door from "./door.ts";
 import { admitToGate, openGate } from "./gate.ts";
 import type { GatewayAddress } from "./gateway-address.ts";
@@ -179,10 +180,12 @@ async function planFor(boarding: Boarding, goal: Goal): Promise<Decided | Answer
   if (goal.kind === "gateway") {
     const gate = await openGate(mesh, boarding.entry.view, goal.address ?? null);
     if (gate.kind === "refusal") return gate;
-    const visitor = { view: boarding.entry.view, caller: boarding.identity.caller, trail };
-    const refusal = admitToGate(mesh, gate, visitor);
+    const { isFromOutside } = boarding.journey.reception;
+    const visitor = { view: boarding.entry.view, identity: boarding.identity, trail, isFromOutside };
+    const refusal = await admitToGate(mesh, gate, visitor);
     if (refusal !== null) return refusal;
     const call = board(boarding, boarding.identity.caller ?? gate.caller);
+    applyEdits(call.headers, trail);
     return decided(call, await throughHost(call, gate.host));
   }
   const service = mesh.state.snapshot.view.units.get(serviceKey(goal.service));
@@ -207,15 +210,16 @@ function board({ journey, entry, identity }: Boarding, caller: Caller | null): C
     trace,
     isFromOutside: reception.isFromOutside,
     isBearerOurs: identity.isBearerOurs,
+    trustedHops: mesh.settings.trustedHops,
   });
   if (caller !== null) trail.source = workloadOf(caller);
   const isMirrored = !reception.isFromOutside && entry.owned.includes(MIRRORED_HEADER);
   if (isMirrored) headers.set(MIRRORED_HEADER, "1");
   const told = toldBy(request.headers, entry, reception);
   const { view, hops } = entry;
-  const { signal } = reception;
-  const client = identity.caller;
-  return { mesh, request, view, caller, client, hops, isMirrored, told, signal, headers, trail };
+  const { signal, isFromOutside } = reception;
+  const who = { caller, client: identity.caller, isFromOutside };
+  return { mesh, request, view, ...who, hops, isMirrored, told, signal, headers, trail };
 }
 
 /** A deadline is believed of anybody, since it can only shorten. */

@@ -11,6 +11,7 @@ import type { Backend, Match } from "../engine/route.ts";
 import { serviceKey } from "../engine/snapshot.ts";
 import type { InboundPolicy, ServiceUnit, TrafficPolicy } from "../engine/snapshot.ts";
 import type { ExplainedBackend } from "../wire/explain.ts";
+import { modeAt } from "./inbound.ts";
 import { rewriteOf } from "./plan.ts";
 import { asRewritten, inputOf, load, type Inquiry } from "./explain-inquiry.ts";
 
@@ -120,15 +121,18 @@ function withinSubset({ unit, subset }: Place): {
 }
 
 function explainPolicy(
-  { caller }: Inquiry,
+  inquiry: Inquiry,
   policy: InboundPolicy,
   view: RequestView,
   port: number,
 ): Omit<Description["policies"][number], "endpoints"> {
-  const decision = authorize(policy.authorization, { ...inputOf(view), caller, port });
-  const isRefused = policy.peer === "strict" && caller === null;
+  const peer = modeAt(policy, port);
+  const input = inputOf(inquiry, view);
+  const caller = peer === "disabled" ? null : input.caller;
+  const decision = authorize(policy.authorization, { ...input, caller, port });
+  const isRefused = peer === "strict" && caller === null;
   return {
-    peer: policy.peer,
+    peer,
     authorization: { isAllowed: decision.kind === "allow" && !isRefused, by: isRefused ? null : decision.by },
     limits: policy.limits.map((limit) => limit.policy),
     faults: (policy.faults ?? []).map((fault) => fault.policy),

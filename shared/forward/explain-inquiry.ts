@@ -3,13 +3,14 @@
  *
  * @module
  */
-import type { Caller } from "../engine/authorize.ts";
+import type { AuthorizationInput, Caller } from "../engine/authorize.ts";
 import type { Rewrite } from "../engine/filter.ts";
 import { parseHost } from "../engine/host.ts";
 import * as redirect from "../engine/redirect.ts";
 import type { RequestView } from "../engine/request.ts";
 import type { CompilePattern, Match } from "../engine/route.ts";
 import type { Unit, UnitKey } from "../engine/snapshot.ts";
+import type { Millis } from "../engine/time.ts";
 import type { LinkedDirectory } from "./directory.ts";
 
 /** The compiled configuration, as whoever explains gets at it. */
@@ -19,6 +20,7 @@ export interface Knowledge {
   /** The version of the units that were loaded; 0 before the first. */
   version(): number;
   readonly meshDomain: string;
+  now(): Millis;
   readonly compilePattern: CompilePattern;
 }
 
@@ -44,10 +46,10 @@ function isOfKind<Kind extends Unit["kind"]>(unit: Unit, kind: Kind): unit is Ex
   return unit.kind === kind;
 }
 
-/** What policies compare of a request. */
-export function inputOf(view: RequestView): Pick<RequestView, "host" | "method" | "path" | "headers"> {
+/** What policies compare of a request, but for its port. */
+export function inputOf({ knowledge, caller }: Inquiry, view: RequestView): Omit<AuthorizationInput, "port"> {
   const { host, method, path, headers } = view;
-  return { host, method, path, headers };
+  return { caller, host, method, path, headers, now: knowledge.now() };
 }
 
 /** The request as a backend sees it: its policies decide by this one. */

@@ -150,7 +150,7 @@ async function throughGateway(inquiry: Inquiry, only: ExplainRequest["gateway"])
     return { ...none, outcome: refusal("route.none", "The listener has no route for this host.") };
   const host = await load(knowledge, virtualHostKey(listener.id, domain), "virtual-host");
   if (host === null) return { ...none, outcome: refusal("route.none", "The listener's routes are gone.") };
-  const input = { ...inputOf(view), caller, port: listener.port };
+  const input = { ...inputOf(inquiry, view), port: listener.port };
   const decision = authorize(host.authorization, input);
   const gatewayAuthorization = { isAllowed: decision.kind === "allow", by: decision.by };
   const asGateway = { ...inquiry, caller: caller ?? gatewayCaller(listener, directory.unit.trustDomain) };

@@ -13,7 +13,8 @@ import type { Trail } from "./call.ts";
 import { findGate, findGateAt } from "./directory.ts";
 import type { Gate, LinkedDirectory } from "./directory.ts";
 import type { GatewayAddress } from "./gateway-address.ts";
-import { authorized } from "./inbound.ts";
+import type { Identity } from "./identify.ts";
+import { enter } from "./inbound.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
@@ -70,21 +71,39 @@ function findGateFor(
   return exists ? { listener: null, domain: null } : null;
 }
 
-/** Decides by the policies of the gateway, for whoever really calls. `null` admits; failing to decide refuses. */
+/** Who stands before a gateway. */
+export interface Visitor {
+  readonly view: RequestView;
+  readonly identity: Identity;
+  readonly trail: Trail;
+  readonly isFromOutside: boolean;
+}
+
+/**
+ * Decides by the policies of the gateway, for whoever really calls. `null`
+ * admits, with the changes that the trail notes; failing to decide refuses.
+ */
 export function admitToGate(
   mesh: Mesh,
   { listener, host }: OpenGate,
-  { view, caller, trail }: { view: RequestView; caller: Caller | null; trail: Trail },
-): Refusal | null {
-  try {
-    const { method, path, headers } = view;
-    const input = { caller, host: view.host, port: listener.port, method, path, headers };
-    return authorized(host.unit.authorization, input, trail);
-  } catch (error) {
-    // Fail closed: a policy that cannot be decided denies.
-    mesh.ports.log({ event: "authz.error", req_id: trail.requestId, error: String(error).slice(0, 256) });
-    return refuse("authz.error", "The policy could not be decided.");
-  }
+  { view, identity, trail, isFromOutside }: Visitor,
+): Refusal | null | Promise<Refusal | null> {
+  const { authorization, users } = host.unit;
+  const { method, path, query, headers } = view;
+  const { caller, isBearerOurs } = identity;
+  const where = { isFromOutside, trustedHops: mesh.settings.trustedHops, headers };
+  const input = {
+    caller,
+    host: view.host,
+    port: listener.port,
+    method,
+    path,
+    query,
+    headers,
+    isBearerOurs,
+    where,
+  };
+  return enter(mesh, { authorization, users }, input, trail);
 }
 
 /** A gateway is the workload of its own name, as Istio's ingress gateways are. */

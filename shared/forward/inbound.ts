@@ -4,11 +4,16 @@
  *
  * @module
  */
-import { authorize } from "../engine/authorize.ts";
+import { audited, authorize } from "../engine/authorize.ts";
 import type { Authorization, AuthorizationInput } from "../engine/authorize.ts";
 import type { KeyInput } from "../engine/limit-key.ts";
-import type { InboundPolicy } from "../engine/snapshot.ts";
+import type { InboundPolicy, PeerMode } from "../engine/snapshot.ts";
+import { consult } from "./authorizer.ts";
 import type { Trail } from "./call.ts";
+import { addressesOf } from "./client-address.ts";
+import type { Approach } from "./client-address.ts";
+import { identifyUser } from "./end-users.ts";
+import type { UserCredentials } from "./end-users.ts";
 import { takeAll } from "./limits.ts";
 import { sourceIpOf } from "./onward.ts";
 import { refuse } from "./refusal.ts";
@@ -16,15 +21,16 @@ import type { Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
 
 /** A call as the workload will see it. */
-export interface InboundInput extends AuthorizationInput {
-  /** As sent, without the `?`. */
-  readonly query: string;
+export interface InboundInput
+  extends Omit<AuthorizationInput, "now" | "user" | "addresses">, UserCredentials {
+  readonly headers: AuthorizationInput["headers"];
+  readonly where: Approach;
 }
 
 /**
  * Decides one call by the policies of the workload that is to answer it.
- * `null` admits; what limits tell an admitted caller is noted in the trail. Any failure
- * to decide is a refusal.
+ * `null` admits; what limits tell an admitted caller, and what the callee is
+ * to see of an end user, is noted in the trail. Any failure to decide is a refusal.
  */
 export async function admit(
   mesh: Mesh,
@@ -33,19 +39,25 @@ export async function admit(
   trail: Trail,
 ): Promise<Refusal | null> {
   try {
-    if (policy.peer === "strict" && input.caller === null)
+    const mode = modeAt(policy, input.port);
+    if (mode === "strict" && input.caller === null)
       return refuse("authn.missing", "Send a token of the mesh: Authorization: Bearer <token>.");
-    const refusal = authorized(policy.authorization, input, trail);
+    const known = mode === "disabled" ? { ...input, caller: null } : input;
+    const entering = enter(mesh, policy, known, trail);
+    const refusal = entering instanceof Promise ? await entering : entering;
     if (refusal !== null || policy.limits.length === 0) return refusal;
-    const decision = await takeAll(mesh, policy.limits, keyInputOf(input));
+    const decision = await takeAll(mesh, policy.limits, keyInputOf(known));
     if (decision.kind === "refusal") return decision;
     if (decision.fields.length > 0) trail.limitFields = decision.fields;
     return null;
   } catch (error) {
-    // Fail closed: a policy that cannot be decided denies.
-    mesh.ports.log({ event: "authz.error", request: trail.requestId, error: String(error).slice(0, 256) });
-    return refuse("authz.error", "The policy could not be decided.");
+    return undecided(mesh, trail, error);
   }
+}
+
+/** Whether callers at a port must prove who they are. */
+export function modeAt({ peer, peerPorts }: InboundPolicy, port: number): PeerMode {
+  return peerPorts?.find((one) => one.port === port)?.mode ?? peer;
 }
 
 function keyInputOf({ caller, method, path, query, headers }: InboundInput): KeyInput {
@@ -59,12 +71,81 @@ function keyInputOf({ caller, method, path, query, headers }: InboundInput): Key
   };
 }
 
-/** Decides by authorization policies alone: what protects a gateway. May throw: callers turn that into a refusal. */
-export function authorized(
+/** What protects a workload, or a gateway. */
+export type Protection = {
+  readonly authorization: Authorization;
+  readonly users?: InboundPolicy["users"] | undefined;
+};
+
+/**
+ * Decides by policies about end users and authorization alone: what protects
+ * a gateway. `null` admits. Any failure to decide is a refusal.
+ */
+export function enter(
+  mesh: Mesh,
+  { authorization, users }: Protection,
+  input: InboundInput,
+  trail: Trail,
+): Refusal | null | Promise<Refusal | null> {
+  try {
+    if (users !== undefined || authorization.custom !== undefined)
+      return enterSlowly(mesh, { authorization, users }, input, trail);
+    return authorized(mesh, authorization, inputOf(mesh, authorization, input), trail);
+  } catch (error) {
+    return undecided(mesh, trail, error);
+  }
+}
+
+/** Whatever has to be waited for: the user's token, and who else must agree. */
+async function enterSlowly(
+  mesh: Mesh,
+  { authorization, users }: Protection,
+  input: InboundInput,
+  trail: Trail,
+): Promise<Refusal | null> {
+  try {
+    const identified = users === undefined ? NOBODY : await identifyUser(mesh, users, input);
+    if (identified.kind === "refusal") return identified;
+    const asked = { ...inputOf(mesh, authorization, input), user: identified.user, query: input.query };
+    const agreed =
+      authorization.custom === undefined ? AGREED : await consult(mesh, authorization.custom, asked);
+    if (agreed.kind === "refusal") return agreed;
+    trail.edits = [...identified.edits, ...agreed.edits];
+    return authorized(mesh, authorization, asked, trail);
+  } catch (error) {
+    return undecided(mesh, trail, error);
+  }
+}
+
+const NOBODY = { kind: "user", user: null, edits: [] } as const;
+const AGREED = { kind: "agreed", edits: [] } as const;
+
+/** Fail closed: a policy that cannot be decided denies. */
+function undecided(mesh: Mesh, trail: Trail, error: unknown): Refusal {
+  mesh.ports.log({ event: "authz.error", req_id: trail.requestId, error: String(error).slice(0, 256) });
+  return refuse("authz.error", "The policy could not be decided.");
+}
+
+/** The addresses are read only for policies that ask for them. */
+function inputOf(
+  { ports }: Mesh,
+  { readsAddresses }: Authorization,
+  input: InboundInput,
+): AuthorizationInput {
+  const { caller, host, port, method, path, headers } = input;
+  const addresses = readsAddresses === true ? addressesOf(input.where) : null;
+  const asked = { caller, host, port, method, path, headers, now: ports.now() };
+  return addresses === null ? asked : { ...asked, addresses };
+}
+
+function authorized(
+  mesh: Mesh,
   authorization: Authorization,
   input: AuthorizationInput,
   trail: Trail,
 ): Refusal | null {
+  if (authorization.audit !== undefined || authorization.trial !== undefined)
+    watch(mesh, authorization, input, trail);
   const decision = authorize(authorization, input);
   trail.decider = decision.by ?? "";
   if (decision.kind === "allow") return null;
@@ -72,4 +153,28 @@ export function authorized(
   return decision.by === null
     ? refuse("authz.default_deny", "No policy allows this caller to make this call.")
     : refuse("authz.rule", "A policy denies this call.");
+}
+
+/** Tells of calls that are audited, and of those that policies on trial would deny. */
+function watch(
+  { ports, state }: Mesh,
+  { audit, trial }: Authorization,
+  input: AuthorizationInput,
+  trail: Trail,
+): void {
+  const told = {
+    req_id: trail.requestId,
+    source: input.caller?.principal ?? "",
+    method: input.method,
+    path: input.path,
+  };
+  const rule = audit === undefined ? null : audited(audit, input);
+  if (rule !== null) {
+    state.meter.host.auditedCalls += 1;
+    ports.log({ event: "authz.audit", policy: rule, ...told });
+  }
+  const decision = trial === undefined ? null : authorize(trial, input);
+  if (decision?.kind !== "deny") return;
+  state.meter.host.trialDenials += 1;
+  ports.log({ event: "authz.dry_run", policy: decision.by ?? "default deny", ...told });
 }

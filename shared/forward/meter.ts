@@ -89,6 +89,8 @@ function noCounts(): Writable<HostCounters> {
     overflowedCalls: 0,
     droppedMirrors: 0,
     shadowedCalls: 0,
+    auditedCalls: 0,
+    trialDenials: 0,
   };
 }
 

@@ -9,6 +9,7 @@ import type { Caller } from "../engine/authorize.ts";
 import type { HeaderReader } from "../engine/request.ts";
 import type { Random } from "../engine/time.ts";
 import { spiffeId } from "../identity/spiffe.ts";
+import { clientAddress } from "./client-address.ts";
 import type { Entry } from "./door.ts";
 
 /** What is known about a call when its fields are made. */
@@ -20,6 +21,8 @@ export interface Passage {
   readonly isFromOutside: boolean;
   /** `authorization` was for the mesh alone. */
   readonly isBearerOurs: boolean;
+  /** Proxies before the platform whose `x-forwarded-for` is believed. */
+  readonly trustedHops: number;
 }
 
 /**
@@ -35,16 +38,17 @@ export function onward(fields: Headers, passage: Passage): Headers {
   for (const name of entry.perHop) if (!isUpgrade || name !== "upgrade") headers.delete(name);
   for (const name of entry.owned) headers.delete(name);
   if (passage.isBearerOurs) headers.delete("authorization");
-  if (passage.isFromOutside) tellOrigin(headers, fields, entry);
+  if (passage.isFromOutside) tellOrigin(headers, fields, passage);
   headers.set("x-request-id", passage.requestId);
   headers.set("traceparent", formatTraceparent(passage.trace));
   return headers;
 }
 
-/** The client's address is believed only from the platform, which sets `cf-connecting-ip` itself. */
-function tellOrigin(headers: Headers, fields: Headers, { view, forwarding }: Entry): void {
+/** The client's address is believed only from the platform, which sets `cf-connecting-ip` itself, and from trusted proxies. */
+function tellOrigin(headers: Headers, fields: Headers, { entry, trustedHops }: Passage): void {
+  const { view, forwarding } = entry;
   for (const name of forwarding) headers.delete(name);
-  const client = fields.get("cf-connecting-ip");
+  const client = clientAddress({ headers: fields, isFromOutside: true, trustedHops });
   if (client !== null) headers.set("x-forwarded-for", client);
   headers.set("x-forwarded-host", view.authority);
   headers.set("x-forwarded-proto", view.scheme);

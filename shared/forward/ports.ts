@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Endpoint } from "../engine/endpoint.ts";
+import type { Address, Endpoint } from "../engine/endpoint.ts";
 import type { Grant } from "../engine/limit-lease.ts";
 import type { Locality } from "../engine/locality.ts";
 import type { CompilePattern } from "../engine/route.ts";
@@ -55,6 +55,9 @@ export interface Limiter {
   limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>;
 }
 
+/** Reads and verifies tokens of end users. */
+export type UserTokens = typeof import("../identity/user-token.ts");
+
 export interface Ports {
   now(): Millis;
   random(): number;
@@ -70,6 +73,11 @@ export interface Ports {
    * error is a `SendError` when the host knows more.
    */
   send(endpoint: Endpoint, request: Request, destination: Destination): Promise<Response>;
+  /**
+   * Asks somebody who is no endpoint: an authorizer, an issuer of tokens.
+   * Redirects are not followed. Rejects when the host has no way there.
+   */
+  ask(address: Address, request: Request): Promise<Response>;
   /** The host's rate-limit binding of a name; `null` when it has none. */
   limiter(name: string): Limiter | null;
   /**
@@ -84,6 +92,8 @@ export interface Ports {
   log(line: Readonly<Record<string, unknown>>): void;
   /** Loads what compiles regular expressions: larger than all the rest, and most hosts never need it. */
   patterns(): Promise<CompilePattern>;
+  /** Loads what verifies tokens of end users: only hosts of which a policy asks it need that. */
+  userTokens(): Promise<UserTokens>;
   readonly control: Control;
 }
 

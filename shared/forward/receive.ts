@@ -17,6 +17,7 @@ import type { Trail } from "./call.ts";
 import * as door from "./door.ts";
 import { directoryOf, identify } from "./identify.ts";
 import type { Identity } from "./identify.ts";
+import { applyEdits } from "./end-users.ts";
 import { suffer } from "./faults.ts";
 import { admit } from "./inbound.ts";
 import { clientCertificate, requestIdOf } from "./onward.ts";
@@ -134,7 +135,7 @@ interface Visit {
 async function decide(
   visit: Visit,
   { unit, faults }: LinkedWorkload,
-  { caller }: Identity,
+  { caller, isBearerOurs }: Identity,
 ): Promise<Welcome | Refusal> {
   const { mesh, request, trail } = visit;
   const entry = door.read(request, "worker");
@@ -143,15 +144,17 @@ async function decide(
   trail.path = entry.view.path;
   trail.hops = entry.hops;
   const { host, port, method, path, query, headers } = entry.view;
-  const input = { caller, host, port, method, path, query, headers };
+  // Who proves to be of the mesh is believed what it tells of its own client.
+  const where = { headers, isFromOutside: caller === null, trustedHops: mesh.settings.trustedHops };
+  const input = { caller, host, port, method, path, query, headers, isBearerOurs, where };
   const refusal = await admit(mesh, unit.inbound, input, trail);
   if (refusal !== null) return refusal;
   const victim = { mesh, view: entry.view, caller, trail };
   const fault = faults.length === 0 ? null : await suffer(victim, faults, timeouts);
   if (fault !== null) return fault;
   const certificate = caller === null ? null : clientCertificate(caller, unit.workload);
-  const { limitFields } = trail;
-  const own = withoutClaims(request, entry, { caller, certificate });
+  const { limitFields, edits } = trail;
+  const own = edited(withoutClaims(request, entry, { caller, certificate }), edits);
   return { kind: "welcome", caller, request: own, limitFields, end: null };
 }
 
@@ -172,6 +175,14 @@ const KEPT = new Set(["x-selvedge-hops", DEADLINE_HEADER, PRIORITY_HEADER]);
 interface Proof {
   readonly caller: Caller | null;
   readonly certificate: string | null;
+}
+
+/** The request itself if nothing of it changes. */
+function edited(request: Request, edits: Trail["edits"]): Request {
+  if (edits.length === 0) return request;
+  const headers = new Headers(request.headers);
+  applyEdits(headers, { edits });
+  return new Request(request, { headers });
 }
 
 /** The request itself if what it says about its caller was proved, else a copy that does not say it. */

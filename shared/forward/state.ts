@@ -8,8 +8,11 @@ import type { Controller } from "../engine/overload.ts";
 import type { Millis } from "../engine/time.ts";
 import { createTokenCache } from "../identity/token-cache.ts";
 import type { TokenCache } from "../identity/token-cache.ts";
+import { createUserCache } from "./end-users.ts";
+import type { UserCache } from "./end-users.ts";
 import { createSnapshot } from "./freshness.ts";
 import type { Snapshot } from "./freshness.ts";
+import type { KeySet } from "./issuer-keys.ts";
 import type { Leasing } from "./limit-leases.ts";
 import { createMeter } from "./meter.ts";
 import type { Meter } from "./meter.ts";
@@ -28,6 +31,10 @@ export interface MeshState {
   readonly missingLimiters: Set<string>;
   /** Verified tokens of callers. */
   readonly verdicts: TokenCache;
+  /** Verified tokens of end users. */
+  readonly users: UserCache;
+  /** Keys of their issuers, by where they are published. Bounded by `issuer-keys.ts`. */
+  readonly keySets: Map<string, KeySet>;
   /** Tokens to show to callees. Bounded by `peer-token.ts`. */
   readonly tokens: Map<string, HeldToken>;
   readonly meter: Meter;
@@ -53,6 +60,8 @@ export interface Settings {
    * does, the edge's ends and takes with it whatever it still waits for.
    */
   readonly outlivesCalls: boolean;
+  /** Proxies before the platform whose `x-forwarded-for` is believed. */
+  readonly trustedHops: number;
 }
 
 /** The mesh as one call finds it: what the isolate keeps, and the ports of the call's own context. */
@@ -71,6 +80,8 @@ export function createState(reporter: string): MeshState {
     leases: new Map(),
     missingLimiters: new Set(),
     verdicts: createTokenCache(),
+    users: createUserCache(),
+    keySets: new Map(),
     tokens: new Map(),
     meter: createMeter(),
     mirrors: new Set(),

@@ -60,4 +60,8 @@ export interface HostCounters {
   readonly droppedMirrors: number;
   /** Calls that rate limits in shadow mode would have refused, once for each limit. */
   readonly shadowedCalls: number;
+  /** Calls that AuthorizationPolicies with `action: AUDIT` told of. */
+  readonly auditedCalls: number;
+  /** Calls that AuthorizationPolicies on trial would have denied. */
+  readonly trialDenials: number;
 }

@@ -97,7 +97,7 @@ const backend = z.object({
     .array(
       z.object({
         endpoints: z.int().meta({ description: "How many endpoints these policies protect." }),
-        peer: z.enum(["strict", "permissive"]),
+        peer: z.enum(["strict", "permissive", "disabled"]),
         authorization,
         limits: z.array(z.string()).readonly(),
         faults: z.array(z.string()).readonly(),

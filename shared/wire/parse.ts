@@ -10,6 +10,7 @@ import { resourceKey, type Metadata } from "./resource.ts";
 import { findKind, kindsOf } from "./resources/kinds.ts";
 import { formOf } from "./resources/forms.ts";
 import { originsOf } from "./resources/endpoint-slice.ts";
+import { originOf } from "./resources/request-authentication.ts";
 import { documentSchemas, isKnownKind, type Kind, type SpecOf } from "./resources/schemas.ts";
 import { inspectShape, isPlainObject } from "./shape.ts";
 
@@ -159,6 +160,12 @@ function complete(
 function privateField(spec: SpecOf[Kind]): string | null {
   // A WorkloadEntry's address is judged once it is an Endpoint's.
   if ("address" in spec && !("ports" in spec)) return reachesInside(spec.address) ? "spec.address" : null;
+  if ("jwtRules" in spec) {
+    const inside = spec.jwtRules.findIndex(
+      ({ jwksUri }) => jwksUri !== undefined && reachesInside(originOf(jwksUri) ?? ""),
+    );
+    return inside === -1 ? null : `spec.jwtRules[${inside}].jwksUri`;
+  }
   return "addressType" in spec && originsOf(spec).some(reachesInside) ? "endpoints" : null;
 }
 

@@ -7,6 +7,7 @@
  */
 import * as match from "../engine/match.ts";
 import * as path from "../engine/path.ts";
+import { parseTemplate, type PathTemplate } from "../engine/path-template.ts";
 
 /** Why a path or pattern is refused. */
 export const UNREACHABLE =
@@ -34,4 +35,19 @@ function canonicalPart(head: string, text: string, tail: string): string | null 
   const escaped = text.toWellFormed().replace(/[^!-~]+/g, encodeURIComponent);
   const result = path.canonicalize(`${head}${escaped}${tail}`);
   return result.kind === "ok" ? result.path.slice(head.length, result.path.length - tail.length) : null;
+}
+
+/** Reads a template, its literal segments in canonical form; `null` when it is none, or could never match. */
+export function canonicalTemplate(text: string): PathTemplate | null {
+  const template = parseTemplate(text);
+  if (template === null) return null;
+  const head = template.head.map((segment) => (segment === null ? null : canonicalSegment(segment)));
+  const tail = template.tail === null ? null : canonicalPart("/x", template.tail, "");
+  const isLost = head.some((segment, index) => segment === null && template.head[index] !== null);
+  return isLost || (template.tail !== null && tail === null) ? null : { kind: "template", head, tail };
+}
+
+/** A segment is empty where a path ends in a slash. */
+function canonicalSegment(segment: string): string | null {
+  return segment === "" ? "" : canonicalPart("/", segment, "");
 }

@@ -56,6 +56,11 @@ export const PROBLEMS = {
     title: "The proof of identity was revoked",
     proxyStatus: "http_request_denied",
   },
+  "authn.token.audience": {
+    status: 403,
+    title: "The token is for somebody else",
+    proxyStatus: "http_request_denied",
+  },
   "authn.keys_unavailable": {
     status: 503,
     title: "No keys to check tokens with",
@@ -67,6 +72,11 @@ export const PROBLEMS = {
     proxyStatus: "http_request_denied",
   },
   "authz.rule": { status: 403, title: "A policy denies the call", proxyStatus: "http_request_denied" },
+  "authz.custom": {
+    status: 403,
+    title: "An external authorizer does not allow the call",
+    proxyStatus: "http_request_denied",
+  },
   "authz.error": {
     status: 503,
     title: "The policy could not be decided",

@@ -70,7 +70,7 @@ test("what has no effect is a note beside the documents", async () => {
   expect({ code, kind: /^kind: .*$/m.exec(out)?.[0], err }).toEqual({
     code: EXIT.ok,
     kind: "kind: Gateway",
-    err: "Note: IstioGateway shop/edge: spec.selector: has no effect: the mesh's edge serves every Gateway\n",
+    err: "Note: IstioGateway shop/edge: spec.selector: tells policies which workload this is; the mesh's edge serves every Gateway\n",
   });
 });
 

@@ -109,6 +109,7 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
     `${GATEWAY}/v1`,
     (random) => ({
       gatewayClassName: "x",
+      infrastructure: { labels: labelsOf(random) },
       allowedListeners: allowedListeners(random),
       listeners: [listener(random, "http"), ...severalOf(random, 0, 1, () => listener(random, "other"))],
     }),
@@ -125,15 +126,29 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
     "security.istio.io/v1",
     (random) => ({
       ...scope(random, true),
-      action: oneOf(random, ["ALLOW", "DENY"]),
+      ...oneOf<object>(random, [
+        { action: oneOf(random, ["ALLOW", "DENY", "AUDIT"]) },
+        { action: "CUSTOM", provider: { name: oneOf(random, NAMES) } },
+      ]),
       rules: severalOf(random, 0, 1, () => ({})),
+    }),
+  ],
+  AuthorizationProvider: [
+    "selvedge.dev/v1",
+    (random) => ({ address: `binding:${oneOf(random, ["A", "B"])}` }),
+  ],
+  RequestAuthentication: [
+    "security.istio.io/v1",
+    (random) => ({
+      ...scope(random, true),
+      jwtRules: [{ issuer: oneOf(random, NAMES), jwksUri: "https://issuer.example/keys" }],
     }),
   ],
   PeerAuthentication: [
     "security.istio.io/v1",
     (random) => ({
       ...oneOf<object>(random, [{}, { selector: { matchLabels: labelsOf(random) } }]),
-      mtls: { mode: oneOf(random, ["UNSET", "STRICT", "PERMISSIVE"]) },
+      mtls: { mode: oneOf(random, ["UNSET", "STRICT", "PERMISSIVE", "DISABLE"]) },
     }),
   ],
   TrafficPolicy: [

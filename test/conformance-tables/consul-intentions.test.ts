@@ -115,6 +115,7 @@ function call(source: string, method = "GET"): AuthorizationInput {
     method,
     path: "/x",
     headers: new Headers(),
+    now: 0,
   };
 }
 

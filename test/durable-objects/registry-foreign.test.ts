@@ -118,7 +118,7 @@ describe("a document of another mesh", () => {
       servers: [{ port: { number: 80, protocol: "HTTP" }, hosts: ["*"] }],
     });
     expect(valueOf(await apply([gateway, virtualService("web", "v1")])).warnings).toEqual([
-      "IstioGateway shop/edge: spec.selector: has no effect: the mesh's edge serves every Gateway",
+      "IstioGateway shop/edge: spec.selector: tells policies which workload this is; the mesh's edge serves every Gateway",
       "VirtualService shop/web: its parent Service shop/web does not exist",
       "VirtualService shop/web: its backend Service shop/web does not exist: its share of requests is answered with 500",
     ]);

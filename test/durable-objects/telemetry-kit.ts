@@ -21,6 +21,8 @@ export const NO_COUNTS: HostCounters = {
   overflowedCalls: 0,
   droppedMirrors: 0,
   shadowedCalls: 0,
+  auditedCalls: 0,
+  trialDenials: 0,
 };
 
 /** Calls of one series that all took as long as the bound of one bucket. */

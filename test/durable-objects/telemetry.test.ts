@@ -115,6 +115,8 @@ describe("totals", () => {
         overflowedCalls: 1,
         droppedMirrors: 0,
         shadowedCalls: 0,
+        auditedCalls: 0,
+        trialDenials: 0,
       }),
     );
     await send(report(5, [series({ route: "new", statusClass: "5xx" }, 1), series({ route: "last" }, 1)]));

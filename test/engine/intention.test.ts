@@ -16,7 +16,16 @@ const SHOP: intention.IntentionSource = { kind: "namespace", namespace: "shop" }
 function call(serviceAccount: string | null, more: Partial<AuthorizationInput> = {}): AuthorizationInput {
   const known = { trustDomain: "mesh.test", namespace: "shop", serviceAccount: serviceAccount ?? "" };
   const caller = serviceAccount === null ? null : { ...known, principal: principalOf(known) };
-  return { caller, host: "web", port: 80, method: "GET", path: "/a/b", headers: new Headers(), ...more };
+  return {
+    caller,
+    host: "web",
+    port: 80,
+    method: "GET",
+    path: "/a/b",
+    headers: new Headers(),
+    now: 0,
+    ...more,
+  };
 }
 
 function header(

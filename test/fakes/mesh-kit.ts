@@ -59,6 +59,8 @@ export interface MeshKitOptions {
   /** Rate-limit bindings of the host, by name. */
   readonly limiters?: Readonly<Record<string, Limiter>>;
   readonly locality?: Locality;
+  readonly ask?: Ports["ask"];
+  readonly trustedHops?: number;
   readonly departure?: AbortSignal;
   /** Time and a registry that several hosts share; of their own unless given. */
   readonly world?: World;
@@ -189,12 +191,14 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     defer: (work) => void work,
     log: (line) => lines.push(line),
     patterns: () => Promise.resolve(compilePattern),
+    userTokens: () => import("../../shared/identity/user-token.ts"),
+    ask: options.ask ?? (() => Promise.reject(new Error("nobody answers"))),
     limiter: (name) => options.limiters?.[name] ?? null,
     locality: () => options.locality ?? null,
     control,
   };
-  const { enforcesInbound = true, outlivesCalls = true } = options;
-  const settings = { enforcesInbound, logSampleRatio: 0, outlivesCalls };
+  const { enforcesInbound = true, outlivesCalls = true, trustedHops = 0 } = options;
+  const settings = { enforcesInbound, logSampleRatio: 0, outlivesCalls, trustedHops };
   return {
     mesh: { state: createState("reporter-1"), ports, settings },
     calls,

@@ -112,6 +112,7 @@ async function ask(url: string, more: Readonly<Record<string, unknown>> = {}) {
     },
     version: () => 7,
     meshDomain: "mesh.test",
+    now: () => 0,
     compilePattern,
   };
   const told = await explain(question, knowledge);

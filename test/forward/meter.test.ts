@@ -34,6 +34,8 @@ test("gathers calls of one series and reports them together", async () => {
         overflowedCalls: 0,
         droppedMirrors: 0,
         shadowedCalls: 0,
+        auditedCalls: 0,
+        trialDenials: 0,
       },
     },
   ]);

@@ -23,6 +23,8 @@ const HOST = {
   overflowedCalls: 6,
   droppedMirrors: 7,
   shadowedCalls: 8,
+  auditedCalls: 9,
+  trialDenials: 10,
 };
 
 function series(labels: Partial<CallLabels>, bucket: number, count: number): CallSeries {

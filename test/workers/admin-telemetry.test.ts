@@ -27,6 +27,8 @@ test("topology and metrics show the calls that hosts report", async () => {
       overflowedCalls: 0,
       droppedMirrors: 0,
       shadowedCalls: 0,
+      auditedCalls: 0,
+      trialDenials: 0,
     },
   });
 

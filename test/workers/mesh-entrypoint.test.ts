@@ -38,6 +38,8 @@ function report(reporter: string, source: string): CallReport {
       overflowedCalls: 0,
       droppedMirrors: 0,
       shadowedCalls: 0,
+      auditedCalls: 0,
+      trialDenials: 0,
     },
   };
 }

@@ -30,6 +30,12 @@ const HOST_COUNTERS: readonly (readonly [key: keyof HostCounters, name: string, 
   ["overflowedCalls", "selvedge_overflowed_calls_total", "Calls counted as `other`, at the cap of series."],
   ["droppedMirrors", "selvedge_dropped_mirrors_total", "Copies for mirrors that were not sent."],
   ["shadowedCalls", "selvedge_shadowed_calls_total", "Calls that limits in shadow mode would have refused."],
+  ["auditedCalls", "selvedge_audited_calls_total", "Calls that policies with action AUDIT told of."],
+  [
+    "trialDenials",
+    "selvedge_trial_denials_total",
+    "Calls that authorization policies on trial would have denied.",
+  ],
 ];
 
 function registryGauges(status: MeshStatus): readonly string[] {

@@ -16,7 +16,7 @@ import type { Ports } from "../../shared/forward/ports.ts";
 import { createState } from "../../shared/forward/state.ts";
 import type { Mesh, MeshState, Settings } from "../../shared/forward/state.ts";
 import { lookAgain, prepare } from "../../shared/forward/sync.ts";
-import { limiterOf, runtimePorts } from "../runtime.ts";
+import { ask, limiterOf, runtimePorts } from "../runtime.ts";
 import { controlOf } from "./control.ts";
 import { PIN_HEADER, parsePin } from "../pin.ts";
 import { send, wayTo } from "./send.ts";
@@ -80,7 +80,7 @@ export function carryFromWorker(
 }
 
 /** What stays the same from call to call, as long as the platform hands out the same bindings. */
-interface Fixed extends Pick<Ports, "wayTo" | "send" | "control" | "limiter" | "locality"> {
+interface Fixed extends Pick<Ports, "wayTo" | "send" | "ask" | "control" | "limiter" | "locality"> {
   readonly env: Env;
   readonly settings: Settings;
 }
@@ -91,10 +91,10 @@ let fixed: Fixed | null = null;
 function meshOf(env: Env, ctx: ExecutionContext, incoming: Request | null): Mesh {
   state ??= createState(crypto.randomUUID());
   if (fixed?.env !== env) fixed = fix(env);
-  const { wayTo, send, control, limiter, locality, settings } = fixed;
+  const { wayTo, send, ask, control, limiter, locality, settings } = fixed;
   return {
     state,
-    ports: { ...runtimePorts(ctx, incoming), wayTo, send, control, limiter, locality },
+    ports: { ...runtimePorts(ctx, incoming), wayTo, send, ask, control, limiter, locality },
     settings,
   };
 }
@@ -106,6 +106,7 @@ function fix(env: Env): Fixed {
     env,
     wayTo,
     send: sendBy,
+    ask: (address, request) => ask(env, address, request),
     control: controlOf(env),
     limiter,
     locality: nowhere,
@@ -118,7 +119,10 @@ const nowhere = (): null => null;
 function settingsOf(env: Env): Settings {
   const ratio = Number(env.SELVEDGE_LOG_SAMPLE ?? DEFAULT_LOG_SAMPLE_RATIO);
   const logSampleRatio = Number.isFinite(ratio) ? ratio : DEFAULT_LOG_SAMPLE_RATIO;
-  return { enforcesInbound: true, logSampleRatio, outlivesCalls: false };
+  const hops = Number(env.SELVEDGE_TRUSTED_HOPS ?? 0);
+  // What cannot be read trusts nobody.
+  const trustedHops = Number.isInteger(hops) && hops > 0 ? hops : 0;
+  return { enforcesInbound: true, logSampleRatio, outlivesCalls: false, trustedHops };
 }
 
 function outsideGoal({ host }: RequestView, meshDomain: string): Goal {

@@ -14,7 +14,7 @@ import { createState } from "../../shared/forward/state.ts";
 import type { Mesh, MeshState } from "../../shared/forward/state.ts";
 import type { MeshApi } from "../../shared/wire/rpc.ts";
 import { PIN_HEADER, formatPin } from "../pin.ts";
-import { bindingOf, limiterOf, runtimePorts } from "../runtime.ts";
+import { ask, bindingOf, limiterOf, runtimePorts } from "../runtime.ts";
 import type { MeshOptions } from "./context.ts";
 
 /** A share of calls as Istio samples traces: 1 %. */
@@ -50,11 +50,17 @@ export function meshOf(host: Host, env: unknown, { ctx, incoming }: Invocation):
   const edge = bindingOf(env, host.options.binding ?? "MESH");
   if (edge === null) return null;
   const state = (host.state ??= createState(crypto.randomUUID()));
-  const settings = { enforcesInbound: false, logSampleRatio: LOG_SAMPLE_RATIO, outlivesCalls: true };
+  const settings = {
+    enforcesInbound: false,
+    logSampleRatio: LOG_SAMPLE_RATIO,
+    outlivesCalls: true,
+    trustedHops: 0,
+  };
   const ports: Ports = {
     ...runtimePorts(ctx, incoming),
     control: controlOf(edge as Fetcher & MeshApi),
     limiter: (name) => limiterOf(env, name),
+    ask: (address, request) => ask(env, address, request),
     locality: () => null,
     wayTo: (endpoint) => (directBinding(mesh, host, env, endpoint) === null ? BY_EDGE : DIRECT),
     send: (endpoint, request, destination) => {

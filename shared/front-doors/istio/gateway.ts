@@ -17,7 +17,10 @@ export function derivedGateway(name: string): string {
 export function translateGateway(document: Foreign<IstioGatewaySpec>): Translation {
   const report = openReport(document);
   if (Object.keys(document.spec.selector).length > 0) {
-    report.note("spec.selector", "has no effect: the mesh's edge serves every Gateway");
+    report.note(
+      "spec.selector",
+      "tells policies which workload this is; the mesh's edge serves every Gateway",
+    );
   }
   const listeners = document.spec.servers.flatMap((server, index) => {
     const path = `spec.servers[${index}]`;
@@ -30,7 +33,8 @@ export function translateGateway(document: Foreign<IstioGatewaySpec>): Translati
       report.note(`${path}.bind`, "has no effect: the edge has no address of its own");
     return server.hosts.map((host, at) => listenerOf(server, host, `${index}-${at}`));
   });
-  const spec = { gatewayClassName: "selvedge", listeners };
+  const infrastructure = { labels: document.spec.selector };
+  const spec = { gatewayClassName: "selvedge", listeners, infrastructure };
   return conclude(report, [
     documentOf(document, { kind: "Gateway", name: derivedGateway(document.metadata.name), spec }),
   ]);

@@ -1,72 +1,61 @@
 /**
- * Istio's AuthorizationPolicy, as far as it is carried out. What is not is
- * refused: a policy that is partly ignored protects nothing.
+ * Istio's AuthorizationPolicy. What is not carried out is refused: a policy
+ * that is partly ignored protects nothing.
  *
  * @module
  */
 import { z } from "zod";
-import { canonicalPathMatch, UNREACHABLE } from "../path-match.ts";
-import { notYet, targetRefs, workloadSelector } from "./fields.ts";
-
-/** Exact, `prefix*`, `*suffix` or `*` (present and not empty). */
-const pattern = z
-  .string()
-  .min(1)
-  .max(1024)
-  .refine((text) => !text.slice(1, -1).includes("*"), "'*' may stand at the beginning or at the end only")
-  .refine((text) => text.length < 2 || !(text.startsWith("*") && text.endsWith("*")), {
-    error: "'*' may stand at one end only",
-  });
-
-function oneOrMore<Schema extends z.ZodType>(schema: Schema) {
-  return z.array(schema).min(1).max(256).optional();
-}
-
-const principal = pattern.refine(
-  (text) => !text.startsWith("spiffe:"),
-  "write <trust-domain>/ns/<namespace>/sa/<name>, without spiffe://",
-);
-
-const path = pattern
-  .refine((text) => !/[{}]/.test(text), "not supported yet: path templates")
-  .refine((text) => canonicalPathMatch(text) !== null, UNREACHABLE);
-
-const host = pattern.refine((text) => !text.includes(":"), "hosts are compared without a port: use ports");
-
-const port = z
-  .union([z.string(), z.int()])
-  .transform(String)
-  .refine((text) => /^[1-9][0-9]{0,4}$/.test(text) && Number(text) <= 65_535, "must be a port, 1 to 65535");
+import { ATTRIBUTES, parseAttribute, type Attribute } from "../attribute.ts";
+import { targetRefs, workloadSelector } from "./fields.ts";
+import {
+  addressBlock,
+  hostPattern,
+  oneOrMore,
+  pathPattern,
+  pattern,
+  portText,
+  principal,
+  serviceAccount,
+  userPattern,
+} from "./match-text.ts";
 
 const source = z
   .strictObject({
     principals: oneOrMore(principal),
     notPrincipals: oneOrMore(principal),
+    requestPrincipals: oneOrMore(userPattern),
+    notRequestPrincipals: oneOrMore(userPattern),
     namespaces: oneOrMore(pattern),
     notNamespaces: oneOrMore(pattern),
-    requestPrincipals: notYet("requestPrincipals"),
-    notRequestPrincipals: notYet("notRequestPrincipals"),
-    serviceAccounts: notYet("serviceAccounts; write principals"),
-    notServiceAccounts: notYet("notServiceAccounts; write notPrincipals"),
-    trustDomains: notYet("trustDomains; write principals"),
-    notTrustDomains: notYet("notTrustDomains; write notPrincipals"),
-    ipBlocks: notYet("ipBlocks"),
-    notIpBlocks: notYet("notIpBlocks"),
-    remoteIpBlocks: notYet("remoteIpBlocks"),
-    notRemoteIpBlocks: notYet("notRemoteIpBlocks"),
+    serviceAccounts: oneOrMore(serviceAccount),
+    notServiceAccounts: oneOrMore(serviceAccount),
+    trustDomains: oneOrMore(pattern),
+    notTrustDomains: oneOrMore(pattern),
+    ipBlocks: oneOrMore(addressBlock),
+    notIpBlocks: oneOrMore(addressBlock),
+    remoteIpBlocks: oneOrMore(addressBlock),
+    notRemoteIpBlocks: oneOrMore(addressBlock),
   })
-  .refine(hasField, "must have at least one field: an empty source would match nobody's intention");
+  .refine(hasField, "must have at least one field: an empty source would match nobody's intention")
+  .refine((one) => !hasBoth(one.serviceAccounts, one.principals ?? one.namespaces), {
+    path: ["serviceAccounts"],
+    error: "goes without principals and namespaces, which it says itself",
+  })
+  .refine((one) => !hasBoth(one.notServiceAccounts, one.notPrincipals ?? one.notNamespaces), {
+    path: ["notServiceAccounts"],
+    error: "goes without notPrincipals and notNamespaces, which it says itself",
+  });
 
 const operation = z
   .strictObject({
-    hosts: oneOrMore(host),
-    notHosts: oneOrMore(host),
-    ports: oneOrMore(port),
-    notPorts: oneOrMore(port),
+    hosts: oneOrMore(hostPattern),
+    notHosts: oneOrMore(hostPattern),
+    ports: oneOrMore(portText),
+    notPorts: oneOrMore(portText),
     methods: oneOrMore(pattern),
     notMethods: oneOrMore(pattern),
-    paths: oneOrMore(path),
-    notPaths: oneOrMore(path),
+    paths: oneOrMore(pathPattern),
+    notPaths: oneOrMore(pathPattern),
   })
   .refine(hasField, "must have at least one field: leave out `to` to match every operation");
 
@@ -74,30 +63,86 @@ function hasField(value: object): boolean {
   return Object.values(value).some((field) => field !== undefined);
 }
 
+function hasBoth(one: unknown, other: unknown): boolean {
+  return one !== undefined && other !== undefined;
+}
+
+/** What the values of each attribute look like; any pattern where nothing is said. */
+const VALUES: Partial<Record<Attribute["kind"], z.ZodType>> = {
+  address: addressBlock,
+  port: portText,
+  user: userPattern,
+  "service-account": serviceAccount,
+};
+
+const condition = z
+  .strictObject({
+    key: z
+      .string()
+      .refine((key) => parseAttribute(key) !== null, `is no attribute: write one of ${ATTRIBUTES}`),
+    values: oneOrMore(z.string().min(1).max(1024)),
+    notValues: oneOrMore(z.string().min(1).max(1024)),
+  })
+  .refine(
+    ({ values, notValues }) => values !== undefined || notValues !== undefined,
+    "needs values or notValues",
+  )
+  .superRefine(({ key, ...lists }, context) => {
+    const schema = VALUES[parseAttribute(key)?.kind ?? "text"] ?? pattern;
+    for (const [list, values = []] of Object.entries(lists)) {
+      values.forEach((value, index) => {
+        for (const { message } of schema.safeParse(value).error?.issues ?? [])
+          context.addIssue({ code: "custom", path: [list, index], message });
+      });
+    }
+  });
+
 const rule = z.strictObject({
   from: z.array(z.strictObject({ source })).min(1).max(512).optional(),
   to: z.array(z.strictObject({ operation })).min(1).max(512).optional(),
-  when: notYet("when"),
+  when: z.array(condition).min(1).max(64).optional(),
+  /** Ours: from then on the rule matches nothing. */
+  notAfter: z.iso.datetime({ offset: true, error: "write a time such as 2026-12-31T00:00:00Z" }).optional(),
 });
+
+const GROUPS = { Service: "", Gateway: "gateway.networking.k8s.io", Endpoint: "selvedge.dev" };
+const targets = targetRefs(GROUPS);
 
 /** Selects workloads by labels or targets resources; with neither it is about its namespace, or the mesh. */
 export const authorizationPolicySpec = z
   .strictObject({
     selector: workloadSelector.optional(),
-    targetRefs: targetRefs({ Service: "", Gateway: "gateway.networking.k8s.io" }).optional(),
-    targetRef: notYet("write targetRefs, a list"),
+    targetRefs: targets.optional(),
+    /** Istio's older form of a list of one. */
+    targetRef: targets.element.optional(),
     action: z
-      .enum(["ALLOW", "DENY"], { error: "must be ALLOW or DENY; AUDIT and CUSTOM are not supported yet" })
+      .enum(["ALLOW", "DENY", "AUDIT", "CUSTOM"], { error: "must be ALLOW, DENY, AUDIT or CUSTOM" })
       .default("ALLOW"),
-    provider: notYet("CUSTOM"),
+    /** An AuthorizationProvider. */
+    provider: z.strictObject({ name: z.string().min(1).max(253) }).optional(),
     /** Without rules a policy never matches: an ALLOW policy then denies everything. */
     rules: z.array(rule).max(512).default([]),
   })
-  .refine(({ selector, targetRefs }) => selector === undefined || targetRefs === undefined, {
-    path: ["targetRefs"],
-    error: "selector and targetRefs exclude each other",
-  });
+  .refine(
+    ({ selector, targetRefs, targetRef }) => [selector, targetRefs, targetRef].filter(Boolean).length < 2,
+    {
+      path: ["targetRefs"],
+      error: "selector and targetRefs exclude each other",
+    },
+  )
+  .refine(({ action, provider }) => (action === "CUSTOM") === (provider !== undefined), {
+    path: ["provider"],
+    error: "goes with action: CUSTOM, which needs it",
+  })
+  .refine(
+    ({ action, rules }) => action === "ALLOW" || rules.every(({ notAfter }) => notAfter === undefined),
+    {
+      path: ["rules"],
+      error: "notAfter goes with action: ALLOW: what protects does not end by itself",
+    },
+  );
 
 export type AuthorizationPolicySpec = z.output<typeof authorizationPolicySpec>;
 export type SourceSpec = z.output<typeof source>;
 export type OperationSpec = z.output<typeof operation>;
+export type ConditionSpec = z.output<typeof condition>;

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { inert, notYet, port, unique } from "./fields.ts";
+import { inert, labels, notYet, port, unique } from "./fields.ts";
 import { labelSelector, listener, placeOf } from "./listener.ts";
 import { authorityRef, certificateRef } from "./references.ts";
 
@@ -76,7 +76,7 @@ export const gatewaySpec = z.strictObject({
     .max(16)
     .default([]),
   infrastructure: z
-    .strictObject({ labels: inert, annotations: inert, parametersRef: parametersRef.optional() })
+    .strictObject({ labels: labels.optional(), annotations: inert, parametersRef: parametersRef.optional() })
     .optional(),
   tls: gatewayTls.optional(),
   allowedListeners: allowedListeners.default({ namespaces: { from: "None" } }),

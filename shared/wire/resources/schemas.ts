@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { label, subdomain, type Resource } from "../resource.ts";
 import { authorizationPolicySpec, type AuthorizationPolicySpec } from "./authorization-policy.ts";
+import { authorizationProviderSpec, type AuthorizationProviderSpec } from "./authorization-provider.ts";
 import {
   serviceDefaultsSpec,
   serviceIntentionsSpec,
@@ -34,6 +35,7 @@ import { listenerSetSpec, type ListenerSetSpec } from "./listener-set.ts";
 import { peerAuthenticationSpec, type PeerAuthenticationSpec } from "./peer-authentication.ts";
 import { rateLimitPolicySpec, type RateLimitPolicySpec } from "./rate-limit-policy.ts";
 import { referenceGrantSpec, type ReferenceGrantSpec } from "./references.ts";
+import { requestAuthenticationSpec, type RequestAuthenticationSpec } from "./request-authentication.ts";
 import { configMapFields, inspectValues, secretFields, type HeldValues } from "./secret.ts";
 import {
   serviceEntrySpec,
@@ -71,7 +73,9 @@ export interface SpecOf {
   readonly Secret: HeldValues;
   readonly ConfigMap: HeldValues;
   readonly AuthorizationPolicy: AuthorizationPolicySpec;
+  readonly AuthorizationProvider: AuthorizationProviderSpec;
   readonly PeerAuthentication: PeerAuthenticationSpec;
+  readonly RequestAuthentication: RequestAuthenticationSpec;
   readonly TrafficPolicy: TrafficPolicySpec;
   readonly RateLimitPolicy: RateLimitPolicySpec;
   readonly FaultPolicy: FaultPolicySpec;
@@ -200,10 +204,16 @@ export const documentSchemas = {
     subdomain,
     authorizationPolicySpec.default({ action: "ALLOW", rules: [] }),
   ),
+  AuthorizationProvider: documentOf("AuthorizationProvider", subdomain, authorizationProviderSpec),
   PeerAuthentication: documentOf(
     "PeerAuthentication",
     subdomain,
     peerAuthenticationSpec.default({ mtls: { mode: "UNSET" } }),
+  ),
+  RequestAuthentication: documentOf(
+    "RequestAuthentication",
+    subdomain,
+    requestAuthenticationSpec.default({ jwtRules: [] }),
   ),
   TrafficPolicy: documentOf("TrafficPolicy", subdomain, trafficPolicySpec),
   RateLimitPolicy: documentOf("RateLimitPolicy", subdomain, rateLimitPolicySpec),

@@ -24,16 +24,8 @@ function rule(text: string): string {
   return `{rules: [{${text}}]}`;
 }
 
-function source(text: string): string {
-  return `{rules: [{from: [{source: {${text}}}]}]}`;
-}
-
 function limited(limit: string): string {
   return `{targetRefs: [{kind: Service, name: a}], limits: [{${limit}}]}`;
-}
-
-function operation(text: string): string {
-  return `{rules: [{to: [{operation: {${text}}}]}]}`;
 }
 
 describe("Service", () => {
@@ -253,75 +245,6 @@ describe("HTTPRoute", () => {
     [`{rules: [${`{matches: [${"{},".repeat(50)}]},`.repeat(3)}]}`, ["spec.rules: at most 128 matches"]],
   ])("%s", (spec, refusals) => {
     expect(refusalsOf("gateway.networking.k8s.io/v1", "HTTPRoute", spec)).toEqual(holding(refusals));
-  });
-});
-
-describe("AuthorizationPolicy", () => {
-  test.each([
-    ["{action: AUDIT}", ["spec.action: must be ALLOW or DENY; AUDIT and CUSTOM are not supported yet"]],
-    ["{action: CUSTOM, provider: {name: a}}", ["spec.action: must be", "spec.provider: not supported yet"]],
-    ["{rules: [{when: []}]}", ["spec.rules[0].when: not supported yet"]],
-    ["{rules: [{from: []}]}", ["spec.rules[0].from: must be at least 1 item"]],
-    ["{rules: [{from: null}]}", ["spec.rules[0].from: must be a list, not null"]],
-    ["{rules: [{from: [{}]}]}", ["spec.rules[0].from[0].source: is required"]],
-    ["{rules: [{form: []}]}", ["spec.rules[0].form: unknown field; known here: from, to"]],
-    [source(""), ["source: must have at least one field"]],
-    [source("principals: []"), ["principals: must be at least 1 item"]],
-    [source("principals: ['']"), ["principals[0]: must be at least 1 character"]],
-    [source("principals: ['spiffe://a/ns/b/sa/c']"), ["principals[0]: write <trust-domain>"]],
-    [source("principals: ['a*b']"), ["principals[0]: '*' may stand at the beginning or at the end"]],
-    [source("namespaces: ['*a*']"), ["namespaces[0]: '*' may stand at one end"]],
-    [source("namespaces: ['**']"), ["namespaces[0]: '*' may stand at one end"]],
-    [source("requestPrincipals: ['*']"), ["requestPrincipals: not supported yet"]],
-    [source("ipBlocks: ['1.2.3.4']"), ["ipBlocks: not supported yet"]],
-    [source("notRemoteIpBlocks: ['1.2.3.4']"), ["notRemoteIpBlocks: not supported yet"]],
-    [source("serviceAccounts: [a]"), ["serviceAccounts: not supported yet"]],
-    [operation(""), ["operation: must have at least one field"]],
-    [operation("paths: [admin]"), ["paths[0]: is no path"]],
-    [
-      operation("paths: ['/a/{*}']"),
-      ["paths[0]: '*' may stand", "paths[0]: not supported yet: path templates"],
-    ],
-    [operation("paths: ['/a%2fb']"), ["paths[0]: is no path"]],
-    [operation("hosts: ['a.test:80']"), ["hosts[0]: hosts are compared without a port"]],
-    [operation("ports: ['0']"), ["ports[0]: must be a port"]],
-    [operation("ports: [65536]"), ["ports[0]: must be a port"]],
-    [
-      "{selector: {matchLabels: {}}, targetRefs: [{kind: Service, name: a}]}",
-      ["spec.targetRefs: selector and targetRefs exclude"],
-    ],
-    ["{targetRef: {kind: Service, name: a}}", ["spec.targetRef: not supported yet: write targetRefs"]],
-    ["{targetRefs: []}", ["spec.targetRefs: must be at least 1 item"]],
-    [
-      "{targetRefs: [{kind: GatewayClass, name: a}]}",
-      ["spec.targetRefs[0].kind: must be Service or Gateway"],
-    ],
-    [
-      "{targetRefs: [{kind: Gateway, name: a}]}",
-      [
-        "spec.targetRefs[0].group: must be the group of the kind: '' for Service, 'gateway.networking.k8s.io' for Gateway",
-      ],
-    ],
-    [
-      "{targetRefs: [{kind: Service, name: a, namespace: b}]}",
-      ["spec.targetRefs[0].namespace: a policy targets its own namespace"],
-    ],
-    [
-      "{targetRefs: [{kind: Service, name: a}, {kind: Service, name: a}]}",
-      ["spec.targetRefs[1].name: repeats"],
-    ],
-    ["{selector: {matchExpressions: []}}", ["spec.selector.matchExpressions: unknown field"]],
-  ])("%s", (spec, refusals) => {
-    expect(refusalsOf("security.istio.io/v1", "AuthorizationPolicy", spec)).toEqual(holding(refusals));
-  });
-});
-
-describe("PeerAuthentication", () => {
-  test.each([
-    ["{mtls: {mode: DISABLE}}", ["spec.mtls.mode: must be STRICT, PERMISSIVE or UNSET"]],
-    ["{portLevelMtls: {80: {mode: STRICT}}}", ["spec.portLevelMtls: not supported yet"]],
-  ])("%s", (spec, refusals) => {
-    expect(refusalsOf("security.istio.io/v1", "PeerAuthentication", spec)).toEqual(holding(refusals));
   });
 });
 

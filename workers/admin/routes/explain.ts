@@ -46,6 +46,7 @@ function knowledgeOf(env: Env): Knowledge {
     },
     version: () => version,
     meshDomain: env.SELVEDGE_MESH_DOMAIN,
+    now: Date.now,
     compilePattern,
   };
 }
