@@ -21,7 +21,7 @@ export function onDeparture(ports: Ports, act: () => void): () => void {
 }
 
 /** Whether nobody waits for the call's answer any more. */
-export function isGone({ signal }: Call): boolean {
+export function isGone({ signal }: Pick<Call, "signal">): boolean {
   return signal !== null && signal.aborted;
 }
 

@@ -5,6 +5,7 @@ import { compileUnit } from "../../shared/compile/compile.ts";
 import {
   compileTraffic,
   DEFAULT_TRAFFIC,
+  priorityOf,
   retryOf,
   stickyOf,
   timeoutsOf,
@@ -357,4 +358,51 @@ describe("a rule's own", () => {
   ])("retries with {%s}", (yaml, expected) => {
     expect(retryOf(ruleOf(yaml))).toEqual(expected);
   });
+});
+
+test("a route has the priority of the oldest policy that says one", () => {
+  const group = "gateway.networking.k8s.io";
+  const prioritized = (name: string, route: string, field: string) =>
+    `{apiVersion: selvedge.dev/v1, kind: TrafficPolicy, metadata: {name: ${name}}, spec: {
+      targetRefs: [{kind: HTTPRoute, group: ${group}, name: ${route}}], ${field}}}`;
+  const world = worldOf(
+    [
+      prioritized("p1", "a", "split: {stickyBy: {type: Caller}}"),
+      prioritized("p2", "a", "priority: Low"),
+      prioritized("p3", "a", "priority: High"),
+      prioritized("p4", "b", "priority: Default"),
+    ].join("\n---\n"),
+  );
+  expect(["a", "b", "c"].map((name) => priorityOf(world, `shop/${name}`))).toEqual([
+    "low",
+    "default",
+    undefined,
+  ]);
+});
+
+test("overload protects the workloads of a service, those of other services not", () => {
+  const world = worldOf(
+    `${MEMBERS}
+---
+{apiVersion: selvedge.dev/v1, kind: Endpoint, metadata: {name: b1, labels: {app: b}}, spec: {address: "binding:B1"}}
+---
+{apiVersion: selvedge.dev/v1, kind: TrafficPolicy, metadata: {name: p}, spec: {
+  targetRefs: [{kind: Service, name: a}], overload: {maxConcurrency: 50, bufferPercent: 10, percentile: 90}}}`,
+  );
+  const overload = {
+    minConcurrency: 3,
+    maxConcurrency: 50,
+    updateEveryMs: 100,
+    measureEveryMs: 60_000,
+    measureCalls: 50,
+    buffer: 0.1,
+    percentile: 90,
+  };
+  const workloadOf = (name: string) => {
+    const unit = compileUnit(world, `workload:shop/${name}`);
+    return unit?.kind === "workload" ? unit.inbound.overload : null;
+  };
+  const unit = compileUnit(world, "service:shop/a");
+  expect(["a1", "a2", "b1"].map(workloadOf)).toEqual([overload, overload, undefined]);
+  expect(unit?.kind === "service" && unit.inbound).toEqual([expect.objectContaining({ overload })]);
 });

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import type { Priority } from "../../shared/engine/priority.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import type { Goal } from "../../shared/forward/carry.ts";
 import { reception, setUp, ok, get, codeOf } from "../fakes/loop.ts";
-import { service } from "../fakes/units.ts";
+import { backend, routeSet, service } from "../fakes/units.ts";
 
 test.each<[string, Goal, number, string]>([
   ["a name that is no service", { kind: "service", service: "shop/nobody" }, 421, "host.unknown"],
@@ -100,4 +101,23 @@ test("logs its own answers always, in one shape, without paths that fill logs", 
       dur_ms: 2,
     },
   ]);
+});
+
+test.each<[string, Priority | undefined, string | null, boolean, string | null]>([
+  ["nothing of a call like any other", undefined, null, false, null],
+  ["what the route says", "low", null, false, "low"],
+  ["what an earlier host said, where the route says nothing", undefined, "high", false, "high"],
+  ["what the route says, whatever an earlier host said", "low", "high", false, "low"],
+  ["nothing, where the route makes it like any other again", "default", "high", false, null],
+  ["nothing of what a client wishes", undefined, "high", true, null],
+  ["nothing of what is no priority", undefined, "urgent", false, null],
+])("tells the next hop %s", async (...[, priority, header, isFromOutside, expected]) => {
+  const action = { backends: [backend("reviews")], ...(priority === undefined ? {} : { priority }) };
+  const routes = [{ port: null, consumerNamespace: null, routes: routeSet(action) }];
+  const { kit, sent } = setUp(service("reviews", { routes }), [ok]);
+  const headers: Record<string, string> = header === null ? {} : { "x-selvedge-priority": header };
+
+  await kit.run(carry(kit.mesh, new Request("http://reviews/", { headers }), reception({ isFromOutside })));
+
+  expect(sent[0]?.headers.get("x-selvedge-priority")).toBe(expected);
 });

@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { receive } from "../../shared/forward/receive.ts";
 import { generateSigningKey } from "../../shared/identity/key.ts";
 import type { KeyPair } from "../../shared/identity/key.ts";
+import type { OverloadPolicy } from "../../shared/engine/overload.ts";
 import type { InboundPolicy, Unit } from "../../shared/engine/snapshot.ts";
 import { meshKit } from "../fakes/mesh-kit.ts";
 import type { MeshKit } from "../fakes/mesh-kit.ts";
@@ -110,4 +111,70 @@ test("keeps deciding by the last policies while the registry is out of reach", a
   await kit.advance(60_000);
 
   expect(await received(kit, {})).toBe("authn.missing");
+});
+
+const OVERLOAD: OverloadPolicy = {
+  minConcurrency: 1,
+  maxConcurrency: 1,
+  updateEveryMs: 100,
+  measureEveryMs: 60_000,
+  measureCalls: 50,
+  buffer: 0.25,
+  percentile: 50,
+};
+
+test.each([
+  ["a call that it decides about", () => token],
+  ["a call that the edge has admitted", () => admitted],
+])("sheds %s when the workload has as many as it can work on", async (_what, own) => {
+  const kit = kitWith({ ...PERMISSIVE, overload: OVERLOAD });
+  const receiveOne = () =>
+    kit.run(
+      receive(
+        kit.mesh,
+        new Request("http://reviews/", { headers: { "x-selvedge-peer": own() } }),
+        "shop/reviews-v1",
+      ),
+    );
+  const first = await receiveOne();
+  const shed = await receiveOne();
+  if (!(first instanceof Response)) first.end?.();
+  const third = await receiveOne();
+
+  expect([first, shed, third].map((each) => (each instanceof Response ? each.status : each.kind))).toEqual([
+    "welcome",
+    503,
+    "welcome",
+  ]);
+  expect(
+    shed instanceof Response && [shed.headers.get("retry-after"), shed.headers.get("proxy-status")],
+  ).toEqual(["1", 'selvedge; error=connection_limit_reached; details="overload.shed"']);
+});
+
+test.each<[string, () => Readonly<Record<string, string>>, string | null]>([
+  ["high, of a proven caller", () => ({ "x-selvedge-peer": token, "x-selvedge-priority": "high" }), "high"],
+  ["high, of nobody in particular", () => ({ "x-selvedge-priority": "high" }), null],
+  ["low, of nobody in particular", () => ({ "x-selvedge-priority": "low" }), "low"],
+  ["what is no priority", () => ({ "x-selvedge-peer": token, "x-selvedge-priority": "urgent" }), null],
+])("the priority that the workload inherits: %s", async (_what, fields, expected) => {
+  const kit = kitWith(PERMISSIVE);
+  const request = new Request("http://reviews/", { headers: fields() });
+  const outcome = await kit.run(receive(kit.mesh, request, "shop/reviews-v1"));
+  expect(outcome instanceof Response ? null : outcome.request.headers.get("x-selvedge-priority")).toBe(
+    expected,
+  );
+});
+
+test.each([
+  ["before it came", "0"],
+  ["while its policies were loaded", "100"],
+])("refuses a call whose time has run out %s", async (_when, deadline) => {
+  const kit = kitWith(PERMISSIVE);
+  const { sync } = kit.control;
+  kit.control.sync = async (request) => {
+    await kit.mesh.ports.sleep(100);
+    return sync(request);
+  };
+  const fields = { "x-selvedge-peer": admitted, "x-selvedge-deadline-ms": deadline };
+  expect(await received(kit, fields)).toBe("upstream.timeout");
 });
