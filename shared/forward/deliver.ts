@@ -8,10 +8,12 @@ import * as balance from "../engine/balance.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
 import { PRIORITY_HEADER } from "../engine/priority.ts";
 import * as retry from "../engine/retry.ts";
+import type { TryOutcome } from "../engine/retry.ts";
 import { retryAfterMs } from "../engine/retry-after.ts";
 import * as retryBudget from "../engine/retry-budget.ts";
 import type { Millis } from "../engine/time.ts";
 import * as timeout from "../engine/timeout.ts";
+import { reasonOf } from "./answers.ts";
 import { attempt, discard } from "./attempt.ts";
 import type { Attempt } from "./attempt.ts";
 import * as body from "./body.ts";
@@ -156,9 +158,18 @@ async function tryAt(call: Call, plan: Plan, tries: Tries, { endpoint, control }
   const outcome = await attempt(call, plan, endpoint, { body: tries.body, control });
   // A try that was ended because another had answered, or nobody waits any more, says nothing about its endpoint.
   if ((control?.signal.aborted === true || isGone(call)) && outcome.kind !== "timeout") return outcome;
-  circuits.settle(call.mesh, plan, endpoint.id, outcome);
+  circuits.settle(call.mesh, plan, endpoint.id, evidenceOf(endpoint, outcome));
   learn(call, plan, { endpoint, outcome }, sentAt);
   return outcome;
+}
+
+/**
+ * What a try says of its endpoint's health. One that sheds load is well: were
+ * it taken for broken, circuits would turn every overload into an outage.
+ */
+function evidenceOf({ isJoined }: Endpoint, outcome: Attempt): TryOutcome {
+  if (!isJoined || outcome.kind !== "response" || outcome.status !== 503) return outcome;
+  return reasonOf(outcome.response) === "overload.shed" ? { kind: "response", status: 429 } : outcome;
 }
 
 /** Tells balancer and hedging how a try went, if one of them wants to know. */

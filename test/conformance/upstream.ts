@@ -6,6 +6,8 @@ export interface Upstream {
   readonly url: string;
   /** Requests seen so far, oldest first. */
   readonly seen: readonly SeenRequest[];
+  /** Requests that are neither answered nor given up by whoever sent them. */
+  open(): number;
   /** Ends it: whoever connects from now on is refused. */
   close(): Promise<void>;
 }
@@ -39,7 +41,10 @@ export const silent: Behavior = () => undefined;
 /** A service instance: a plain HTTP server on loopback, gone when the test is. */
 export async function startUpstream(behavior: Behavior): Promise<Upstream> {
   const seen: SeenRequest[] = [];
+  let open = 0;
   const server = createServer((request, response) => {
+    open += 1;
+    response.on("close", () => (open -= 1));
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
@@ -52,7 +57,7 @@ export async function startUpstream(behavior: Behavior): Promise<Upstream> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const close = (): Promise<void> => closeServer(server);
   onTestFinished(close);
-  return { url: `http://127.0.0.1:${portOf(server)}`, seen, close };
+  return { url: `http://127.0.0.1:${portOf(server)}`, seen, open: () => open, close };
 }
 
 function portOf(server: Server): number {

@@ -15,6 +15,7 @@ import {
   get,
   codeOf,
 } from "../fakes/loop.ts";
+import { endpoint } from "../engine/endpoints.ts";
 import { service, TRAFFIC } from "../fakes/units.ts";
 
 test("tries each time another endpoint, and answers with the first success", async () => {
@@ -277,4 +278,21 @@ test("uses the one endpoint that another host chose, tries it once, and leaves c
 
   expect(sent.map(({ line }) => line)).toEqual(["b GET http://reviews/"]);
   expect(kit.calls.reports).toEqual([]);
+});
+
+test.each([
+  ["a Worker of the mesh that sheds load is well", true, "overload.shed", 0],
+  ["a service that only says so is not", false, "overload.shed", 1],
+  ["a Worker of the mesh without policies is not", true, "control.unavailable", 1],
+])("for circuits %s", async (_name, isJoined, code, opened) => {
+  const circuit = { failuresToOpen: 1, openForMs: 10_000, rejects: true };
+  const status = `selvedge; error=connection_limit_reached; details="${code}"`;
+  const shedding = (): Response => new Response(null, { status: 503, headers: { "proxy-status": status } });
+  const endpoints = [endpoint("a", { isJoined })];
+  const unit = service("reviews", { endpoints, traffic: { ...TRAFFIC, circuit } });
+  const { kit } = setUp(unit, [shedding]);
+
+  await kit.run(carry(kit.mesh, get(), reception()));
+
+  expect(kit.calls.circuits).toHaveLength(opened);
 });

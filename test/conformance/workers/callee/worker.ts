@@ -1,10 +1,12 @@
 import { mesh } from "selvedge/worker";
 
-/** Tells what it saw of the request, and who it knows the caller to be. */
+/** Asks the URL in `x-backend`; without one, tells what it saw of the request, and who it knows the caller to be. */
 export default mesh(
   {
     fetch(request, _env, ctx) {
       if (request.headers.get("upgrade") === "websocket") return echoSocket();
+      const backend = request.headers.get("x-backend");
+      if (backend !== null) return fetch(backend);
       return Response.json({
         method: request.method,
         url: request.url,

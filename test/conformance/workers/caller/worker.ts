@@ -6,11 +6,12 @@ export default mesh(
     fetch(request, _env, ctx) {
       const headers = new Headers(request.headers);
       headers.delete("x-call");
-      const { method, body } = request;
+      const { method, body, signal } = request;
       return ctx.mesh.fetch(request.headers.get("x-call") ?? "", {
         method,
         headers,
         body,
+        signal,
         redirect: "manual",
       });
     },
