@@ -146,6 +146,25 @@ describeHosts((suite) => {
     expect([reply.status, reply.headers["grpc-status"], upstream.seen.length]).toEqual([200, "14", 0]);
   });
 
+  test("tells the callee a call's priority: the route's, else the one it inherits from within the mesh", async () => {
+    const upstream = await startUpstream(echo);
+    const [named, plain] = [of("prioritized"), of("inheriting")];
+    const targetRefs = [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: named }];
+    await suite.mesh.apply(
+      ...served(named, upstream.url),
+      ...served(plain, upstream.url),
+      routes(named, { backendRefs: [{ name: named, port: 80 }] }),
+      document("selvedge.dev/v1 TrafficPolicy", named, { targetRefs, priority: "High" }),
+    );
+    const priorityAt = async (name: string): Promise<unknown> => {
+      const reply = await suite.call(name, "/", { headers: { "x-selvedge-priority": "low" } });
+      return JSON.parse(reply.body).headers["x-selvedge-priority"];
+    };
+
+    const inherited = { edge: undefined, library: "low" }[suite.host];
+    expect([await priorityAt(named), await priorityAt(plain)]).toEqual(["high", inherited]);
+  });
+
   test("splits stickily by a key", async () => {
     const [one, two] = [await startUpstream(named("one")), await startUpstream(named("two"))];
     const targetRefs = [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: of("sticky") }];

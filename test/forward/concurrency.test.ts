@@ -3,7 +3,7 @@ import type { Thresholds } from "../../shared/engine/concurrency.ts";
 import type { InboundPolicy, ServiceUnit, TrafficPolicy } from "../../shared/engine/snapshot.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import type { Reception } from "../../shared/forward/carry.ts";
-import { codeOf, get, ok, reception, setUp, THREE, unavailable } from "../fakes/loop.ts";
+import { codeOf, get, never, ok, reception, setUp, THREE, unavailable } from "../fakes/loop.ts";
 import type { MeshKit, Send } from "../fakes/mesh-kit.ts";
 import { backend, PERMISSIVE, routeSet, service, TRAFFIC } from "../fakes/units.ts";
 
@@ -117,13 +117,15 @@ test("calls of high priority have a limit of their own", async () => {
   expect(sent).toEqual(["/200/10/a at 0 ms", "/200/10/high at 0 ms", "/200/10/b at 10 ms"]);
 });
 
+/** Routes of one port, to a subset. */
+const to = (subset: string) => ({
+  port: subset === "v1" ? 80 : 81,
+  consumerNamespace: null,
+  routes: routeSet({ backends: [backend("reviews", { subset })] }),
+});
+
 test("each subset has a limit of its own", async () => {
   const subsets = { v1: { endpoints: ["a"], traffic: null }, v2: { endpoints: ["b"], traffic: null } };
-  const to = (subset: string) => ({
-    port: subset === "v1" ? 80 : 81,
-    consumerNamespace: null,
-    routes: routeSet({ backends: [backend("reviews", { subset })] }),
-  });
   const ports = [80, 81].map((port) => ({ name: `p${port}`, port }));
   const routes = [to("v1"), to("v2")];
   const { kit, sent } = await stage({ ports, subsets, routes, traffic: limited({ maxRequests: 1 }) });
@@ -214,7 +216,6 @@ test("gives back what an invocation held that the platform ended", async () => {
   const ended = { ...kit.mesh, ports: { ...kit.mesh.ports, departure: () => departure.signal } };
   // Neither the try nor the wait ever goes on.
   const stuck = { ...ended, ports: { ...ended.ports, sleep: () => new Promise<void>(() => undefined) } };
-  const never = (): Promise<Response> => new Promise(() => undefined);
   void carry({ ...ended, ports: { ...ended.ports, send: never } }, get("/200/10/a"), reception());
   await kit.advance(0);
   void carry(stuck, get("/200/10/b"), reception());

@@ -14,7 +14,8 @@ export interface MeshAccess {
    * in the Worker's own namespace, `http://reviews.shop/…` in another. Routes,
    * retries and time-outs are those of the mesh's configuration. Never
    * rejects: what fails is a response, with `Proxy-Status` where the mesh
-   * gave it. Carries on the trace and request id of the call being handled.
+   * gave it. Carries on the trace, request id, deadline and priority of the
+   * call being handled. A call whose `signal` aborts ends, and is answered 499.
    */
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
 }
