@@ -15,6 +15,7 @@ export function renderExplanation(io: Io, told: Explanation): string {
     renderListeners(told),
     renderRules(told),
     renderBackends(told),
+    renderFailover(told),
     renderPolicies(told),
   ];
   return sections.filter((section) => section !== "").join("\n");
@@ -150,6 +151,18 @@ function renderBackends({ backends }: Explanation): string {
   ]);
   const head = ["BACKEND", "SUBSET", "WEIGHT", "SHARE", "USABLE", "BALANCING", "TIMEOUT", "RETRIES"];
   return renderTable(head, rows);
+}
+
+function renderFailover({ backends }: Explanation): string {
+  const rows = backends.flatMap((backend) =>
+    (backend.failover ?? []).map(({ service, subset, usable, endpoints, isMissing }) => [
+      backend.subset === null ? backend.service : `${backend.service}/${backend.subset}`,
+      service,
+      subset ?? "",
+      isMissing ? "does not exist" : `${usable}/${endpoints}`,
+    ]),
+  );
+  return rows.length === 0 ? "" : renderTable(["FAILS OVER", "TO", "SUBSET", "USABLE"], rows);
 }
 
 function usableText({ usable, endpoints }: ExplainedBackend): string {

@@ -45,6 +45,8 @@ export interface Env {
   readonly SELVEDGE_LOG_SAMPLE?: string;
   /** Proxies before the platform whose `x-forwarded-for` is believed; 0 unless set. */
   readonly SELVEDGE_TRUSTED_HOPS?: string;
+  /** Where the edge is, `region` or `region/zone`; what the platform tells of requests unless set. */
+  readonly SELVEDGE_LOCALITY?: string;
   /** The dispatch namespace of endpoints `dispatch:NAME`. */
   readonly DISPATCH?: DispatchNamespace;
 }

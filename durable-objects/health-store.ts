@@ -98,7 +98,7 @@ export class HealthStore {
   /** What the registry is told of every lease. */
   endpoints(): RegisteredEndpoint[] {
     return this.leases().map((lease) => {
-      const { id, address, labels, weight, isJoined, serviceAccount } = lease.registration;
+      const { id, address, labels, weight, isJoined, serviceAccount, locality } = lease.registration;
       return {
         id,
         address,
@@ -108,6 +108,7 @@ export class HealthStore {
         isJoined,
         serviceAccount,
         since: lease.since,
+        ...(locality === undefined ? {} : { locality }),
       };
     });
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatLocality } from "../shared/engine/locality.ts";
 import { parseDocuments } from "../shared/wire/parse.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
 import { label } from "../shared/wire/resource.ts";
@@ -30,8 +31,10 @@ export function checkRegistration(
 
 /** Only the fields of the contract, whatever else came along. */
 export function pickRegistration(registration: Registration): Registration {
-  const { id, address, labels, weight, serviceAccount, isJoined, ttlMs } = registration;
-  return { id, address, labels, weight, serviceAccount, isJoined, ttlMs };
+  const { id, address, labels, weight, serviceAccount, isJoined, ttlMs, locality } = registration;
+  const picked = { id, address, labels, weight, serviceAccount, isJoined, ttlMs };
+  if (locality === undefined) return picked;
+  return { ...picked, locality: { region: locality.region, zone: locality.zone } };
 }
 
 function checkService(service: string): FieldProblem[] {
@@ -45,13 +48,19 @@ function checkEndpoint(
   registration: Registration,
   isPrivateAllowed: boolean,
 ): FieldProblem[] {
-  const { id, address, labels, weight, serviceAccount, isJoined } = registration;
+  const { id, address, labels, weight, serviceAccount, isJoined, locality } = registration;
   const namespace = service.slice(0, Math.max(service.indexOf("/"), 0));
   const document = {
     apiVersion: "selvedge.dev/v1",
     kind: "Endpoint",
     metadata: { name: id, namespace, labels },
-    spec: { address, weight, joined: isJoined, ...(serviceAccount === null ? {} : { serviceAccount }) },
+    spec: {
+      address,
+      weight,
+      joined: isJoined,
+      ...(serviceAccount === null ? {} : { serviceAccount }),
+      ...(locality === undefined ? {} : { locality: formatLocality(locality) }),
+    },
   };
   const parsed = parseDocuments([document], { allowPrivateEndpoints: isPrivateAllowed });
   if (parsed.ok) return [];

@@ -11,6 +11,7 @@ import {
   DIRECTORY,
   serviceKey,
   type DirectoryUnit,
+  type FailoverTarget,
   type InboundPolicy,
   type Listener,
   type ServiceRoutes,
@@ -63,11 +64,18 @@ export function compileUnit(world: World, key: UnitKey): Unit | null {
   }
 }
 
-/** The service units that a unit's routes name: what a host that holds the unit needs, too. */
+/** The service units that a unit's routes and policies name: what a host that holds the unit needs, too. */
 export function references(unit: Unit): UnitKey[] {
   const sets = routeSetsOf(unit);
   const usable = sets.flatMap(targetsIn).filter(({ invalid }) => invalid === undefined);
-  return [...new Set(usable.map(({ service }) => serviceKey(service)))].sort(compareText);
+  const named = [...usable, ...standInsOf(unit)];
+  return [...new Set(named.map(({ service }) => serviceKey(service)))].sort(compareText);
+}
+
+function standInsOf(unit: Unit): readonly FailoverTarget[] {
+  if (unit.kind !== "service") return [];
+  const subsets = Object.values(unit.subsets);
+  return [unit.traffic, ...subsets.map(({ traffic }) => traffic)].flatMap((policy) => policy?.failover ?? []);
 }
 
 /** The backends of a set, and the mirrors of its rules and backends. */

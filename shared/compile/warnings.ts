@@ -24,6 +24,7 @@ import {
   findGateway,
   findService,
   spaceOf,
+  splitName,
   type HttpRoute,
   type Space,
   type TrafficRule,
@@ -70,7 +71,7 @@ function inspectOwn(
     case "FaultPolicy":
       return inspectFaults(space, space.faults.get(name));
     case "TrafficPolicy":
-      return inspectTraffic(space, name);
+      return [...inspectTraffic(space, name), ...inspectFailover(world, space, name)];
     case "Gateway": {
       const gateway = space.gateways.get(name);
       return gateway === undefined ? [] : inspectStatus(gatewayStatus(world, gateway));
@@ -265,6 +266,24 @@ function inspectTraffic(space: Space, name: string): string[] {
       ...(rule.check === null ? [] : inspectCheck(space, service, rule.check)),
     ]),
   ];
+}
+
+/** A target that is not there is passed over when calls fail over. */
+function inspectFailover(world: World, space: Space, name: string): string[] {
+  const rule = space.traffic.get(name);
+  if (rule === undefined) return [];
+  const policies = [rule.traffic, ...rule.subsets.map(({ traffic }) => traffic)];
+  return policies
+    .flatMap(({ failover }) => failover ?? [])
+    .flatMap(({ service, subset }) => {
+      if (findService(world, service) === undefined)
+        return [`its failover target Service ${service} does not exist: it is passed over`];
+      const [namespace, target] = splitName(service);
+      const subsets = trafficAt(spaceOf(world, namespace), target)?.subsets ?? [];
+      return subset === undefined || subsets.some((one) => one.name === subset)
+        ? []
+        : [`its failover target Service ${service} has no subset ${subset}: it is passed over`];
+    });
 }
 
 interface Targets {

@@ -8,8 +8,12 @@ import type { HashKey } from "./hash.ts";
 import * as hashTable from "./hash-table.ts";
 import type { HashTable } from "./hash-table.ts";
 import { buildMaglev } from "./maglev.ts";
+import { createReturns } from "./locality.ts";
+import type { Returns } from "./locality.ts";
 import * as peakEwma from "./peak-ewma.ts";
 import type { PeakEwma, Rtt, Sample } from "./peak-ewma.ts";
+import * as penalty from "./penalty.ts";
+import type { Penalty } from "./penalty.ts";
 import { buildRing, type RingSize } from "./ring.ts";
 import * as sketch from "./sketch.ts";
 import type { Sketch } from "./sketch.ts";
@@ -43,7 +47,10 @@ export type LoadBalancing =
   | ({ readonly kind: "round-robin" } & Warming)
   /** Any endpoint, in proportion to weights. */
   | ({ readonly kind: "random" } & Warming)
-  /** The least loaded, for its weight, of `choices` endpoints drawn at random (power of two choices). */
+  /**
+   * The least loaded, for its weight, of `choices` endpoints drawn at random (power of two choices).
+   * What an endpoint refused a moment ago counts as load, too.
+   */
   | ({ readonly kind: "least-request"; readonly choices: number } & Warming)
   /** The one of two endpoints drawn at random where a call lately took less, times the calls that wait there. */
   | ({ readonly kind: "peak-ewma" } & PeakEwma & Warming)
@@ -52,16 +59,20 @@ export type LoadBalancing =
   /** By a key, in Maglev's table; `tableSize` is a prime. */
   | ({ readonly kind: "maglev"; readonly tableSize: number } & Hashing);
 
-/** What one host knows about its own calls to one service. Owned and kept by the host, changed by `pick`, `begin`, `end` and `record`. */
+/** What one host knows about its own calls to one service. Owned and kept by the host, changed by `pick`, `begin`, `end`, `record` and `refused`. */
 export interface Load {
   /** Counts the picks of round robin. */
   cursor: number;
   /** Calls in flight by endpoint id; idle endpoints are absent. */
   readonly inFlight: Map<string, number>;
+  /** What endpoints lately refused, by endpoint id; for least request. */
+  readonly penalties: Map<string, Penalty>;
   /** What calls lately took, by endpoint id; kept for peak EWMA only. */
   readonly rtts: Map<string, Rtt>;
   /** What calls to the service lately took. */
   readonly latencies: Sketch;
+  /** How far calls have come back to endpoints that recovered; kept where places or other services count. */
+  readonly returns: Returns;
   /** Tables of consistent hashing by what they were made of, the oldest first, at most `MAX_TABLES`. */
   readonly tables: Map<string, HashTable>;
   /** The same by the list of endpoints itself: telling whether two lists are equal takes longer than a pick. */
@@ -99,8 +110,10 @@ export function createLoad(random: Random): Load {
   return {
     cursor: Math.floor(random() * 2 ** 20),
     inFlight: new Map(),
+    penalties: new Map(),
     rtts: new Map(),
     latencies: sketch.createSketch(),
+    returns: createReturns(),
     tables: new Map(),
     tablesByList: new WeakMap(),
   };
@@ -125,10 +138,32 @@ export function record(load: Load, policy: LoadBalancing, sample: Sample, now: M
   load.rtts.set(sample.id, peakEwma.update(load.rtts.get(sample.id), policy, sample, now));
 }
 
-/** Forgets what calls to endpoints took that are no longer there. */
+/**
+ * Notes that an endpoint refused a call, or did not answer: it gets fewer
+ * calls for a moment, or for what it asked for by `Retry-After`.
+ */
+export function refused(load: Load, id: string, retryAfterMs: Millis | null, now: Millis): void {
+  const others = averageInFlight(load, id);
+  load.penalties.set(id, penalty.penalize(load.penalties.get(id), others, retryAfterMs, now));
+}
+
+/** Of the endpoints that are at work, but for one. */
+function averageInFlight({ inFlight }: Load, but: string): number {
+  let calls = 0;
+  let endpoints = 0;
+  for (const [id, count] of inFlight) {
+    if (id === but) continue;
+    calls += count;
+    endpoints += 1;
+  }
+  return endpoints === 0 ? 0 : calls / endpoints;
+}
+
+/** Forgets what is known of endpoints that are no longer there. */
 export function retain(load: Load, endpoints: readonly Endpoint[]): void {
   const ids = new Set(endpoints.map(({ id }) => id));
   for (const id of load.rtts.keys()) if (!ids.has(id)) load.rtts.delete(id);
+  for (const id of load.penalties.keys()) if (!ids.has(id)) load.penalties.delete(id);
 }
 
 /** Picks the endpoint that gets the next call, in proportion to weights; null when there is none to pick from. */
@@ -155,15 +190,16 @@ function weighted(
   endpoints: readonly Endpoint[],
   policy: Weighted,
   load: Load,
-  { random, now }: Choice,
+  choice: Choice,
 ): Endpoint | null {
+  const { random, now } = choice;
   switch (policy.kind) {
     case "round-robin":
       return nextInTurn(endpoints, load);
     case "random":
       return endpoints[indexAt(endpoints, weightOf(endpoints) * random(), -1)] ?? null;
     case "least-request":
-      return leastLoaded(endpoints, policy.choices, load, random);
+      return leastLoaded(endpoints, policy.choices, load, choice);
     case "peak-ewma":
       return fastest(endpoints, random, costBy(endpoints, policy, load, now));
   }
@@ -232,7 +268,7 @@ function leastLoaded(
   endpoints: readonly Endpoint[],
   choices: number,
   load: Load,
-  random: Random,
+  { random, now }: Choice,
 ): Endpoint | null {
   const total = weightOf(endpoints);
   let bestAt = indexAt(endpoints, total * random(), -1);
@@ -240,7 +276,7 @@ function leastLoaded(
   for (let choice = 1; choice < choices && best !== null; choice++) {
     const otherAt = indexAt(endpoints, (total - best.weight) * random(), bestAt);
     const other = endpoints[otherAt];
-    if (other === undefined || loadOf(other, load) >= loadOf(best, load)) continue;
+    if (other === undefined || loadOf(other, load, now) >= loadOf(best, load, now)) continue;
     best = other;
     bestAt = otherAt;
   }
@@ -295,8 +331,13 @@ function indexAt(endpoints: readonly Endpoint[], position: number, excluded: num
   return last;
 }
 
-function loadOf(endpoint: Endpoint, load: Load): number {
-  return (load.inFlight.get(endpoint.id) ?? 0) / endpoint.weight;
+/** Calls in flight, and those that count as if they were, for the weight. */
+function loadOf({ id, weight }: Endpoint, { inFlight, penalties }: Load, now: Millis): number {
+  const calls = inFlight.get(id) ?? 0;
+  const known = penalties.size === 0 ? undefined : penalties.get(id);
+  if (known === undefined) return calls / weight;
+  if (penalty.isOver(known, now)) penalties.delete(id);
+  return (calls + penalty.weightOf(known, now)) / weight;
 }
 
 function isEven(endpoints: readonly Endpoint[]): boolean {

@@ -94,13 +94,13 @@ export function usable(
   return isPanic ? told.filter(({ id }) => !isShut(id)) : candidates;
 }
 
-/** Leaves out the endpoints that a call has already tried; when it has tried all, all are candidates again. */
+/** Leaves out the endpoints, the very objects, that a call has already tried; when it has tried all, all are candidates again. */
 export function withoutTried(
   candidates: readonly Endpoint[],
-  triedIds: readonly string[],
+  tried: readonly Endpoint[],
 ): readonly Endpoint[] {
-  if (triedIds.length === 0) return candidates;
-  const untried = candidates.filter((endpoint) => !triedIds.includes(endpoint.id));
+  if (tried.length === 0) return candidates;
+  const untried = candidates.filter((endpoint) => !tried.includes(endpoint));
   return untried.length === 0 ? candidates : untried;
 }
 

@@ -57,6 +57,15 @@ export function unit(text: string): number {
   return (hash32(text) * 2 ** 21 + low) / 2 ** 53;
 }
 
+/**
+ * Turns a hash into a number in [0, 1) that has no likeness with it: for a
+ * second decision by the same key, which the first must not prejudge. Each
+ * `purpose` has numbers of its own.
+ */
+export function pointOf(hash: number, purpose: number): number {
+  return finish(hash ^ Math.imul(purpose + 1, SECOND_SEED)) / 2 ** 32;
+}
+
 /** Finds the text that a request is hashed by; `null` when it has none, or an empty one. */
 export function keyOf(
   key: HashKey,

@@ -6,33 +6,15 @@
  */
 import * as affinity from "../engine/affinity.ts";
 import * as balance from "../engine/balance.ts";
-import { setCookie } from "../engine/cookie.ts";
-import type { Field } from "../engine/cookie.ts";
 import { usable, withoutTried } from "../engine/endpoint.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
-import { hash32, keyOf } from "../engine/hash.ts";
-import type { HashKey } from "../engine/hash.ts";
 import type { Call } from "./call.ts";
+import type { Choices } from "./choices.ts";
 import * as circuits from "./circuits.ts";
-import { sourceIpOf } from "./onward.ts";
+import { hashFor } from "./hash-key.ts";
+import { nearest } from "./nearby.ts";
+import type { Section } from "./nearby.ts";
 import type { Plan } from "./plan.ts";
-
-/** What was chosen for a call so far. */
-export interface Choices {
-  /** Ids of endpoints, in the order of the tries. */
-  readonly tried: string[];
-  /** Fields for the response: cookies that were made on the way. */
-  readonly fields: Field[];
-  /** For consistent hashing; `undefined` until it is asked for. */
-  hash: number | null | undefined;
-  /** Id of the endpoint of the client's session; `null` without one that can be used. */
-  session: string | null;
-}
-
-/** Nothing chosen yet. */
-export function startChoices(): Choices {
-  return { tried: [], fields: [], hash: undefined, session: null };
-}
 
 /** The endpoint for the next try: one not tried before if there is one. `null` when none may be used. */
 export async function choose(call: Call, plan: Plan, choices: Choices): Promise<Endpoint | null> {
@@ -40,75 +22,60 @@ export async function choose(call: Call, plan: Plan, choices: Choices): Promise<
   if (pin !== null) return service.unit.endpoints.find(({ id }) => id === pin) ?? null;
   const { circuit, panicRatio } = pool.policy;
   const known = { of: (id: string) => service.traffic.circuits.get(id), rejects: circuit.rejects };
-  let candidates = usable(pool.endpoints, known, panicRatio, call.mesh.ports.now());
+  const candidates = usable(pool.endpoints, known, panicRatio, call.mesh.ports.now());
   const kept = plan.session === null ? null : keptFor(call, plan, candidates, choices);
   if (kept !== null && (await circuits.admit(call.mesh, plan, kept.id))) return kept;
-  let last: Endpoint | null = null;
-  while (candidates.length > 0) {
-    const picked = pick(call, plan, candidates, choices);
-    if (picked === null || (await circuits.admit(call.mesh, plan, picked.id))) return picked;
-    last = picked;
-    candidates = candidates.filter((candidate) => candidate !== picked);
+  const whole = { endpoints: pool.endpoints, usable: candidates };
+  let section = (pool.grouping === null ? null : nearest(call, plan, choices)) ?? whole;
+  for (let picked = pick(call, plan, section, choices); picked !== null;) {
+    if (await circuits.admit(call.mesh, plan, picked.id)) return picked;
+    section = { ...section, usable: section.usable.filter((candidate) => candidate !== picked) };
+    // Those of other groups must do, before one that was only to be avoided.
+    if (section.usable.length === 0 && section.endpoints !== whole.endpoints)
+      section = without(whole, section);
+    picked = pick(call, plan, section, choices);
   }
   // Someone else has the probe: with no other endpoint left, one that was only to be avoided must do.
-  return circuit.rejects ? null : last;
+  return circuit.rejects ? null : pick(call, plan, whole, choices);
+}
+
+function without(whole: Section, { endpoints }: Section): Section {
+  return { ...whole, usable: whole.usable.filter((candidate) => !endpoints.includes(candidate)) };
+}
+
+/** The endpoint of the client's session with the plan's service, of those that may be used. */
+export function sessionAt(
+  call: Call,
+  { session, service }: Plan,
+  endpoints: readonly Endpoint[],
+): Endpoint | null {
+  if (session === null) return null;
+  return affinity.read(session, call.view.headers, { service: service.id, endpoints }, call.mesh.ports.now());
 }
 
 /** Notes who answered: a session begins there, or goes on. */
-export function keep(call: Call, plan: Plan, choices: Choices, endpoint: string): void {
+export function keep(call: Call, plan: Plan, choices: Choices, endpoint: Endpoint): void {
   if (plan.session === null) return;
   const now = call.mesh.ports.now();
   const field =
     choices.session === endpoint
       ? affinity.renew(plan.session, call.view.headers, now)
-      : affinity.issue(plan.session, plan.service.id, endpoint, now);
+      : affinity.issue(plan.session, plan.service.id, endpoint.id, now);
   if (field !== null) choices.fields.push(field);
 }
 
-function pick(call: Call, plan: Plan, candidates: readonly Endpoint[], choices: Choices): Endpoint | null {
+function pick(call: Call, plan: Plan, { endpoints, usable }: Section, choices: Choices): Endpoint | null {
   const { random, now } = call.mesh.ports;
-  const { endpoints, policy, load } = plan.pool;
-  const untried = withoutTried(candidates, choices.tried);
+  const { policy, load } = plan.pool;
+  const untried = withoutTried(usable, choices.tried);
   const hash = hashFor(call, policy.loadBalancing, choices);
   return balance.pick(untried, policy.loadBalancing, load, { random, now: now(), hash, all: endpoints });
 }
 
 /** The endpoint of the session, at the first try. */
-function keptFor(
-  call: Call,
-  { session, service }: Plan,
-  endpoints: readonly Endpoint[],
-  choices: Choices,
-): Endpoint | null {
-  if (session === null || choices.tried.length > 0) return null;
-  const place = { service: service.id, endpoints };
-  const kept = affinity.read(session, call.view.headers, place, call.mesh.ports.now());
-  choices.session = kept === null ? null : kept.id;
+function keptFor(call: Call, plan: Plan, endpoints: readonly Endpoint[], choices: Choices): Endpoint | null {
+  if (choices.tried.length > 0) return null;
+  const kept = sessionAt(call, plan, endpoints);
+  choices.session = kept;
   return kept;
-}
-
-function hashFor(call: Call, policy: balance.LoadBalancing, choices: Choices): number | null {
-  if (policy.kind !== "ring" && policy.kind !== "maglev") return null;
-  if (choices.hash === undefined) {
-    const text = firstOf(policy.key, call) ?? cookieFor(call, policy, choices);
-    choices.hash = text === null ? null : hash32(text);
-  }
-  return choices.hash;
-}
-
-function firstOf(keys: readonly HashKey[], call: Call): string | null {
-  for (const key of keys) {
-    const text = keyOf(key, call.view, call.client, sourceIpOf(call.headers));
-    if (text !== null) return text;
-  }
-  return null;
-}
-
-/** A client without a key gets a cookie as one, if the policy says so: it then comes back to where this call goes. */
-function cookieFor(call: Call, { cookie }: balance.Hashing, choices: Choices): string | null {
-  if (cookie === undefined) return null;
-  const value = call.mesh.ports.random().toString(36).slice(2);
-  const { name, path, ttlMs } = cookie;
-  choices.fields.push(setCookie({ name, value, path, maxAgeMs: ttlMs === 0 ? null : ttlMs }));
-  return value;
 }

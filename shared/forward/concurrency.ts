@@ -4,7 +4,7 @@
  * @module
  */
 import * as concurrency from "../engine/concurrency.ts";
-import type { Lane, Look, Thresholds, Ticket } from "../engine/concurrency.ts";
+import type { Bulkhead, Lane, Look, Thresholds, Ticket } from "../engine/concurrency.ts";
 import { heldUntil } from "../engine/slot.ts";
 import type { Slot } from "../engine/slot.ts";
 import type { Millis } from "../engine/time.ts";
@@ -22,6 +22,8 @@ import type { Refusal } from "./refusal.ts";
  */
 export interface Place {
   readonly kind: "place";
+  /** Where it is a place. */
+  readonly bulkhead: Bulkhead;
   /** Time has passed since the call came: what was chosen for it may be out of date. */
   readonly hasWaited: boolean;
   /** Counts one more try, unless there are too many retries of all calls already. */
@@ -92,6 +94,7 @@ function placeOf(call: Call, plan: Plan, { lane, thresholds }: Queue, { slot, ha
   const stay = onDeparture(call.mesh.ports, free);
   return {
     kind: "place",
+    bulkhead: plan.pool.bulkhead,
     hasWaited,
     startRetry: () => {
       const retry = concurrency.startRetry(lane, thresholds, lookOf(call, plan));

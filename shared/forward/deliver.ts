@@ -6,11 +6,13 @@
  */
 import * as balance from "../engine/balance.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
+import { isRefused } from "../engine/penalty.ts";
 import { PRIORITY_HEADER } from "../engine/priority.ts";
 import * as retry from "../engine/retry.ts";
 import type { TryOutcome } from "../engine/retry.ts";
 import { retryAfterMs } from "../engine/retry-after.ts";
 import * as retryBudget from "../engine/retry-budget.ts";
+import type { InboundPolicy } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
 import * as timeout from "../engine/timeout.ts";
 import { reasonOf } from "./answers.ts";
@@ -20,13 +22,16 @@ import * as body from "./body.ts";
 import type { Body } from "./body.ts";
 import type { Call } from "./call.ts";
 import { admitTo, sufferAt } from "./callee.ts";
-import { choose, keep, startChoices } from "./choose.ts";
-import type { Choices } from "./choose.ts";
+import { startChoices } from "./choices.ts";
+import type { Choices } from "./choices.ts";
+import { choose, keep } from "./choose.ts";
 import * as circuits from "./circuits.ts";
 import { enter } from "./concurrency.ts";
 import type { Place } from "./concurrency.ts";
 import { gone, isGone } from "./departure.ts";
 import { dress } from "./dress.ts";
+import { aim } from "./failover.ts";
+import type { Aim } from "./failover.ts";
 import { suffer } from "./faults.ts";
 import { race } from "./hedging.ts";
 import type { Finish } from "./hedging.ts";
@@ -39,8 +44,8 @@ import { limitSilence } from "./silence.ts";
 /** The tries of one call so far. */
 interface Tries extends Choices {
   readonly body: Body;
-  /** Policy sets of the service that have admitted the call. */
-  readonly admitted: Set<number>;
+  /** Policy sets that have admitted the call. */
+  readonly admitted: Set<InboundPolicy | undefined>;
   /** `null` before the first try, and where concurrency is not limited. */
   place: Place | null;
 }
@@ -77,24 +82,27 @@ function mayRetry(method: string, { retry: policy }: Plan, held: Body): boolean 
 
 async function tryUntilDone(call: Call, plan: Plan, tries: Tries): Promise<Answer> {
   for (;;) {
-    const first = await choose(call, plan, tries);
-    if (first === null) return unavailable(call, plan);
-    const refusal = await admitOnce(call, plan, first, tries);
+    const aimed = await aimAt(call, plan, tries);
+    if (aimed === null) return unavailable(call, plan);
+    call.trail.destination = aimed.plan.service.id;
+    const refusal = await admitOnce(call, aimed.plan, aimed.endpoint, tries);
     if (refusal !== null) return refusal;
-    if (needsPlace(plan, tries)) {
-      const place = await enter(call, plan);
+    if (needsPlace(aimed.plan, tries)) {
+      tries.place?.leave();
+      tries.place = null;
+      const place = await enter(call, aimed.plan);
       if (place?.kind === "refusal") return place;
       tries.place = place;
       // What was chosen before it waited may be the worst by now.
       if (place?.hasWaited === true) continue;
     }
 
-    const { endpoint, outcome } = await tryFrom(call, plan, tries, first);
+    const { endpoint, outcome } = await tryFrom(call, aimed.plan, tries, aimed.endpoint);
     tries.place?.endRetries();
     if (isGone(call)) return abandon(outcome);
     const decision = decide(call, plan, tries, outcome);
     if (decision.kind === "stop" || tries.place?.startRetry() === false)
-      return conclude(call, plan, tries, { endpoint, outcome });
+      return conclude(call, aimed.plan, tries, { endpoint, outcome });
     discard(outcome);
     call.mesh.state.meter.host.retries += 1;
     retryBudget.withdraw(plan.service.traffic.spending, call.mesh.ports.now());
@@ -103,14 +111,25 @@ async function tryUntilDone(call: Call, plan: Plan, tries: Tries): Promise<Answe
   }
 }
 
-/** Whether a call waits for its turn before it is first sent. The host that chose a pinned endpoint has counted the call. */
+/**
+ * Whether a call waits for its turn before it is sent: once at each service
+ * that it goes to. The host that chose a pinned endpoint has counted the call.
+ */
 function needsPlace({ pool, pin }: Plan, { place }: Tries): boolean {
-  return pool.policy.concurrency !== undefined && place === null && pin === null;
+  if (pin !== null) return false;
+  return place === null ? pool.policy.concurrency !== undefined : place.bulkhead !== pool.bulkhead;
 }
 
 function abandon(outcome: Attempt): Refusal {
   discard(outcome);
   return gone();
+}
+
+/** The endpoint for a try, and whose it is: another service's only where the policy names some. */
+async function aimAt(call: Call, plan: Plan, tries: Tries): Promise<Aim | null> {
+  if (plan.pool.policy.failover !== undefined && plan.pin === null) return aim(call, plan, tries);
+  const endpoint = await choose(call, plan, tries);
+  return endpoint === null ? null : { plan, endpoint };
 }
 
 /** One try, or several beside one another. */
@@ -136,7 +155,7 @@ async function tryFrom(call: Call, plan: Plan, tries: Tries, first: Endpoint): P
 /** An endpoint for a try beside others: none that has been tried already, since it may be what is slow. */
 async function nextBeside(call: Call, plan: Plan, tries: Tries): Promise<Endpoint | null> {
   const endpoint = await choose(call, plan, tries);
-  if (endpoint === null || tries.tried.includes(endpoint.id)) return null;
+  if (endpoint === null || tries.tried.includes(endpoint)) return null;
   if ((await admitOnce(call, plan, endpoint, tries)) !== null) return null;
   if (tries.place?.startRetry() === false) return null;
   call.mesh.state.meter.host.retries += 1;
@@ -150,7 +169,7 @@ interface Target {
 }
 
 async function tryAt(call: Call, plan: Plan, tries: Tries, { endpoint, control }: Target): Promise<Attempt> {
-  tries.tried.push(endpoint.id);
+  tries.tried.push(endpoint);
   call.trail.tries += 1;
   call.trail.endpoint = endpoint.id;
   call.trail.version = endpoint.version;
@@ -175,9 +194,13 @@ function evidenceOf({ isJoined }: Endpoint, outcome: Attempt): TryOutcome {
 /** Tells balancer and hedging how a try went, if one of them wants to know. */
 function learn(call: Call, { pool }: Plan, { endpoint, outcome }: Finish, sentAt: Millis): void {
   const { loadBalancing, hedge } = pool.policy;
-  if (loadBalancing.kind !== "peak-ewma" && hedge?.quantile === undefined) return;
+  const wantsLatency = loadBalancing.kind === "peak-ewma" || hedge?.quantile !== undefined;
+  const isRefusal = loadBalancing.kind === "least-request" && isRefused(outcome);
+  if (!wantsLatency && !isRefusal) return;
   const now = call.mesh.ports.now();
   const asked = outcome.kind === "response" ? retryAfterMs(outcome.response.headers, now) : null;
+  if (isRefusal) balance.refused(pool.load, endpoint.id, asked, now);
+  if (!wantsLatency) return;
   const sample = { id: endpoint.id, latencyMs: now - sentAt, outcome, retryAfterMs: asked };
   balance.record(pool.load, loadBalancing, sample, now);
 }
@@ -198,10 +221,12 @@ function decide(call: Call, plan: Plan, tries: Tries, outcome: Attempt): retry.R
   });
 }
 
-/** Runs the inbound half for an endpoint, once for each policy set that protects one of the service's. */
+/** Runs the inbound half for an endpoint, once for each policy set that protects one. */
 async function admitOnce(call: Call, plan: Plan, endpoint: Endpoint, tries: Tries): Promise<Refusal | null> {
-  if (!call.mesh.settings.enforcesInbound || tries.admitted.has(endpoint.inbound)) return null;
-  tries.admitted.add(endpoint.inbound);
+  if (!call.mesh.settings.enforcesInbound) return null;
+  const policy = plan.service.unit.inbound[endpoint.inbound];
+  if (tries.admitted.has(policy)) return null;
+  tries.admitted.add(policy);
   return (await admitTo(call, plan, endpoint)) ?? (await sufferAt(call, plan, endpoint));
 }
 
@@ -217,7 +242,7 @@ function conclude(call: Call, plan: Plan, tries: Tries, { endpoint, outcome }: F
   const { id } = plan.service;
   switch (outcome.kind) {
     case "response":
-      keep(call, plan, tries, endpoint.id);
+      keep(call, plan, tries, endpoint);
       return { kind: "response", response: watched(call, plan, outcome.response) };
     case "timeout":
       return refuse("upstream.timeout", `${id} did not answer in time.`);

@@ -52,7 +52,37 @@ async function explainBackend(
     return { ...named, ...UNREACHABLE, port: backend.port, invalid: invalid ?? "backend.missing" };
   const port = portOf(unit, backend.port ?? approach.port ?? inquiry.view.port);
   const seen = { ...approach, view: seenBy(backend, approach) };
-  return { ...named, invalid: null, port, ...describe(inquiry, { unit, port, subset }, seen) };
+  const place = { unit, port, subset };
+  return {
+    ...named,
+    invalid: null,
+    port,
+    ...describe(inquiry, place, seen),
+    ...(await explainFailover(inquiry, withinSubset(place).traffic)),
+  };
+}
+
+async function explainFailover(
+  { knowledge }: Inquiry,
+  { failover }: TrafficPolicy,
+): Promise<Pick<ExplainedBackend, "failover">> {
+  if (failover === undefined) return {};
+  const explained = failover.map(async ({ service, subset = null }) => {
+    const unit = await load(knowledge, serviceKey(service), "service");
+    const { endpoints } = unit === null ? { endpoints: [] } : withinSubset({ unit, subset });
+    return {
+      service,
+      subset,
+      endpoints: endpoints.length,
+      usable: countUsable(endpoints),
+      isMissing: unit === null,
+    };
+  });
+  return { failover: await Promise.all(explained) };
+}
+
+function countUsable(endpoints: ServiceUnit["endpoints"]): number {
+  return endpoints.filter(({ health, isEjected }) => health === "healthy" && !isEjected).length;
 }
 
 function seenBy({ filters }: Backend, { view, match }: Approach): RequestView {
@@ -86,7 +116,7 @@ interface Place {
 
 type Description = Omit<
   ExplainedBackend,
-  "service" | "port" | "subset" | "weight" | "share" | "invalid" | "redirect"
+  "service" | "port" | "subset" | "weight" | "share" | "invalid" | "redirect" | "failover"
 >;
 
 function describe(inquiry: Inquiry, place: Place, { view, match }: Approach): Description {
@@ -95,7 +125,7 @@ function describe(inquiry: Inquiry, place: Place, { view, match }: Approach): De
   const timeouts = action?.timeouts ?? traffic.timeouts;
   return {
     endpoints: endpoints.length,
-    usable: endpoints.filter(({ health, isEjected }) => health === "healthy" && !isEjected).length,
+    usable: countUsable(endpoints),
     loadBalancing: traffic.loadBalancing.kind,
     timeoutMs: timeouts.requestMs ?? null,
     retries: (action?.retry ?? traffic.retry).retries,
@@ -107,7 +137,7 @@ function describe(inquiry: Inquiry, place: Place, { view, match }: Approach): De
 }
 
 /** Only what a subset has of a service; all of it without one. */
-function withinSubset({ unit, subset }: Place): {
+function withinSubset({ unit, subset }: Omit<Place, "port">): {
   endpoints: ServiceUnit["endpoints"];
   traffic: TrafficPolicy;
 } {

@@ -98,8 +98,8 @@ export function toEndpoint(call: Call, service: LinkedService, port: number, end
   };
 }
 
-/** The port of the service that is meant: an edge listens on ports of its own, so an unknown one means the first. */
-function portOf(service: LinkedService, asked: number): number {
+/** The port of a service that is meant: an edge listens on ports of its own, so an unknown one means the first. */
+export function portOf(service: LinkedService, asked: number): number {
   const { ports } = service.unit;
   return ports.some(({ port }) => port === asked) ? asked : (ports[0]?.port ?? asked);
 }

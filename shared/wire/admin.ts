@@ -11,6 +11,7 @@ import { z } from "zod";
 import { ROLES } from "./access.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
 import { label, subdomain } from "./resource.ts";
+import { localityText } from "./resources/fields.ts";
 
 /** Every path of the API but the three public documents and `/metrics` begins with this. */
 export const API_PREFIX = "/api/v1";
@@ -216,6 +217,9 @@ export const registrationRequest = z
       .default(null)
       .meta({ description: "Who runs there; the namespace's `default` when null." }),
     joined: z.boolean().default(false).meta({ description: "Runs the mesh's library itself." }),
+    locality: localityText.optional().meta({
+      description: "Where it is, `region` or `region/zone`; its labels of topology say it otherwise.",
+    }),
     ttlSeconds: z
       .int()
       .min(5)

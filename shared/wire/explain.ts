@@ -93,6 +93,19 @@ const backend = z.object({
   loadBalancing: z.string(),
   timeoutMs: z.number().nullable(),
   retries: z.int(),
+  failover: z
+    .array(
+      z.object({
+        service: z.string(),
+        subset: z.string().nullable(),
+        endpoints: z.int(),
+        usable: z.int(),
+        isMissing: z.boolean().meta({ description: "It does not exist: calls pass it over." }),
+      }),
+    )
+    .readonly()
+    .optional()
+    .meta({ description: "Who stands in when too few endpoints are left, in order. Absent: nobody." }),
   policies: z
     .array(
       z.object({

@@ -56,6 +56,10 @@ const TOLD: Explanation = {
       loadBalancing: "round-robin",
       timeoutMs: 1000,
       retries: 2,
+      failover: [
+        { service: "shop/v2", subset: null, endpoints: 2, usable: 1, isMissing: false },
+        { service: "shop/gone", subset: "blue", endpoints: 0, usable: 0, isMissing: true },
+      ],
       policies: [
         {
           endpoints: 3,
@@ -109,6 +113,10 @@ and 4 more rules, for other paths
 BACKEND      SUBSET   WEIGHT   SHARE   USABLE            BALANCING     TIMEOUT   RETRIES
 shop/v1:80            3        75%     2/3               round-robin   1000ms    2
 shop/gone             1        25%     backend.missing
+
+FAILS OVER   TO          SUBSET   USABLE
+shop/v1      shop/v2              1/2
+shop/v1      shop/gone   blue     does not exist
 
 PROTECTED               MTLS     CALL                                   LIMITS          FAULTS
 the gateway                      allowed: no policy speaks against it

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { setRegistered } from "../../shared/compile/world.ts";
-import { compileUnit } from "../../shared/compile/compile.ts";
+import { compileUnit, references } from "../../shared/compile/compile.ts";
 import {
   compileTraffic,
   DEFAULT_TRAFFIC,
@@ -405,4 +405,12 @@ test("overload protects the workloads of a service, those of other services not"
   const unit = compileUnit(world, "service:shop/a");
   expect(["a1", "a2", "b1"].map(workloadOf)).toEqual([overload, overload, undefined]);
   expect(unit?.kind === "service" && unit.inbound).toEqual([expect.objectContaining({ overload })]);
+});
+
+test("a unit refers to the services that stand in for it or for its subsets", () => {
+  const unit = compiledWith(
+    `failover: [{service: b}, {service: c, namespace: other}],
+     subsets: [{name: v1, labels: {version: v1}, failover: [{service: d, subset: x}, {service: b}]}]`,
+  );
+  expect(references(unit)).toEqual(["service:other/c", "service:shop/b", "service:shop/d"]);
 });

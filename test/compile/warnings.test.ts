@@ -173,6 +173,23 @@ ${policy(
     ["TrafficPolicy shop/p: its subset v2 has no endpoint of Service x"],
   ],
   [
+    `{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {selector: {app: web}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: y}, spec: {selector: {app: web}}}
+---
+${policy(
+  "TrafficPolicy",
+  `targetRefs: [{kind: Service, name: x}], failover: [{service: y}, {service: z}, {service: y, namespace: other}],
+  subsets: [{name: v1, labels: {app: none}, failover: [{service: y, subset: v2}, {service: x, subset: v1}]}]`,
+)}`,
+    [
+      "TrafficPolicy shop/p: its subset v1 has no endpoint of Service x",
+      "TrafficPolicy shop/p: its failover target Service shop/z does not exist: it is passed over",
+      "TrafficPolicy shop/p: its failover target Service other/y does not exist: it is passed over",
+      "TrafficPolicy shop/p: its failover target Service shop/y has no subset v2: it is passed over",
+    ],
+  ],
+  [
     policy("PeerAuthentication", "selector: {matchLabels: {app: web}}", "selvedge-system"),
     [
       "PeerAuthentication selvedge-system/p: a selector in selvedge-system selects nothing elsewhere: leave it out or move the policy",

@@ -218,3 +218,53 @@ test("a load remembers calls in flight only", () => {
   balance.end(load, "never begun");
   expect(load.inFlight).toEqual(new Map());
 });
+
+test.each([
+  ["short calls", 50, 20],
+  ["long calls", 20, 2_000],
+  ["many calls", 500, 50],
+])("least request: what refuses at once gets less than its share of %s", (_name, perSecond, takesMs) => {
+  const random = seeded(11);
+  const endpoints = weighted([1, 1, 1]);
+  const load = loadAt(0);
+  const ends: { readonly id: string; readonly at: number }[] = [];
+  const got = new Map(endpoints.map(({ id }) => [id, 0]));
+  const seconds = 20;
+  for (let call = 0; call < perSecond * seconds; call++) {
+    const now = (call * 1_000) / perSecond;
+    for (const { id } of ends.splice(0, ends.findLastIndex(({ at }) => at <= now) + 1)) balance.end(load, id);
+    const { id = "" } = balance.pick(endpoints, LEAST_REQUEST, load, { random, now, hash: null }) ?? {};
+    got.set(id, (got.get(id) ?? 0) + 1);
+    if (id === "e0") balance.refused(load, id, null, now);
+    else {
+      balance.begin(load, id);
+      ends.push({ id, at: now + takesMs });
+    }
+  }
+  // A third would be fair, and two thirds are what an endpoint gets that is always idle.
+  expect(got.get("e0") ?? 0).toBeLessThan((perSecond * seconds) / 6);
+});
+
+test("least request: an endpoint that asked for time is left alone for as long, and comes back", () => {
+  const random = seeded(12);
+  const endpoints = weighted([1, 1, 1]);
+  const load = loadAt(0);
+  balance.refused(load, "e0", 5_000, 0);
+  const sharesAt = (now: number): number[] =>
+    tally(
+      endpoints,
+      pickTimes(3_000, () => balance.pick(endpoints, LEAST_REQUEST, load, { random, now, hash: null })),
+    );
+
+  expect([sharesAt(0)[0], sharesAt(4_999)[0]]).toEqual([0, 0]);
+  expect(Math.abs((sharesAt(10_000)[0] ?? 0) - 1_000)).toBeLessThan(100);
+  expect(load.penalties.size).toBe(0);
+});
+
+test("what is known of endpoints that are gone is forgotten", () => {
+  const load = loadAt(0);
+  balance.refused(load, "e0", null, 0);
+  balance.refused(load, "gone", null, 0);
+  balance.retain(load, weighted([1]));
+  expect([...load.penalties.keys()]).toEqual(["e0"]);
+});

@@ -12,6 +12,7 @@ import {
   PERMISSIVE,
   routeSet,
   service,
+  TRAFFIC,
   TRUST_DOMAIN,
   virtualHost,
 } from "../fakes/units.ts";
@@ -64,6 +65,10 @@ const UNITS: Readonly<Record<UnitKey, Unit>> = {
         }),
       },
     ],
+  }),
+  "service:shop/backed": service("backed", {
+    endpoints: [endpoint("a", { health: "unhealthy" })],
+    traffic: { ...TRAFFIC, failover: [{ service: "shop/v1" }, { service: "shop/gone", subset: "blue" }] },
   }),
   "service:shop/guarded": service("guarded", {
     inbound: [{ ...PERMISSIVE, authorization: { deny: [DENY_ADMIN], allow: null } }],
@@ -289,4 +294,17 @@ test.each([
   ["http://v1.shop.mesh.test/a%2fb", ""],
 ])("%s is read by the level of its door: %j", async (url, path) => {
   expect((await ask(url)).request.path).toBe(path);
+});
+
+test("who stands in for a service, in order", async () => {
+  const { backends } = await ask("http://backed.shop.mesh.test/");
+  expect(backends.map(({ usable, failover }) => ({ usable, failover }))).toEqual([
+    {
+      usable: 0,
+      failover: [
+        { service: "shop/v1", subset: null, endpoints: 3, usable: 2, isMissing: false },
+        { service: "shop/gone", subset: "blue", endpoints: 0, usable: 0, isMissing: true },
+      ],
+    },
+  ]);
 });

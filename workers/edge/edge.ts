@@ -19,6 +19,7 @@ import { lookAgain, prepare } from "../../shared/forward/sync.ts";
 import { ask, limiterOf, runtimePorts } from "../runtime.ts";
 import { controlOf } from "./control.ts";
 import { PIN_HEADER, parsePin } from "../pin.ts";
+import { createWhereabouts, learnPlace, readPlace } from "../place.ts";
 import { send, wayTo } from "./send.ts";
 
 const DEFAULT_LOG_SAMPLE_RATIO = 0.01;
@@ -87,10 +88,13 @@ interface Fixed extends Pick<Ports, "wayTo" | "send" | "ask" | "control" | "limi
 
 let fixed: Fixed | null = null;
 
+const whereabouts = createWhereabouts();
+
 /** The mesh as one invocation finds it. */
 function meshOf(env: Env, ctx: ExecutionContext, incoming: Request | null): Mesh {
   state ??= createState(crypto.randomUUID());
   if (fixed?.env !== env) fixed = fix(env);
+  learnPlace(whereabouts, incoming);
   const { wayTo, send, ask, control, limiter, locality, settings } = fixed;
   return {
     state,
@@ -102,6 +106,7 @@ function meshOf(env: Env, ctx: ExecutionContext, incoming: Request | null): Mesh
 function fix(env: Env): Fixed {
   const sendBy: Ports["send"] = (endpoint, request) => send(env, endpoint, request);
   const limiter: Ports["limiter"] = (name) => limiterOf(env, name);
+  const told = readPlace(env.SELVEDGE_LOCALITY);
   return {
     env,
     wayTo,
@@ -109,12 +114,10 @@ function fix(env: Env): Fixed {
     ask: (address, request) => ask(env, address, request),
     control: controlOf(env),
     limiter,
-    locality: nowhere,
+    locality: () => told ?? whereabouts.place,
     settings: settingsOf(env),
   };
 }
-
-const nowhere = (): null => null;
 
 function settingsOf(env: Env): Settings {
   const ratio = Number(env.SELVEDGE_LOG_SAMPLE ?? DEFAULT_LOG_SAMPLE_RATIO);

@@ -37,4 +37,9 @@ export interface MeshOptions {
   readonly workload: string;
   /** The service binding to the mesh's entrypoint; `MESH` unless given. */
   readonly binding?: string;
+  /**
+   * Where this Worker runs, `region` or `region/zone`: its calls prefer endpoints that are near. Unless
+   * given, the continent and data centre that the platform tells of requests, such as `EU/FRA`.
+   */
+  readonly locality?: string;
 }

@@ -6,6 +6,7 @@
  */
 import type { Caller } from "../../shared/engine/authorize.ts";
 import type { Endpoint } from "../../shared/engine/endpoint.ts";
+import type { Locality } from "../../shared/engine/locality.ts";
 import { callerOf, parseWorkload } from "../../shared/identity/spiffe.ts";
 import { directoryOf } from "../../shared/forward/identify.ts";
 import type { Control, Destination, Ports, Way } from "../../shared/forward/ports.ts";
@@ -14,6 +15,8 @@ import { createState } from "../../shared/forward/state.ts";
 import type { Mesh, MeshState } from "../../shared/forward/state.ts";
 import type { MeshApi } from "../../shared/wire/rpc.ts";
 import { PIN_HEADER, formatPin } from "../pin.ts";
+import { createWhereabouts, learnPlace, readPlace } from "../place.ts";
+import type { Whereabouts } from "../place.ts";
 import { ask, bindingOf, limiterOf, runtimePorts } from "../runtime.ts";
 import type { MeshOptions } from "./context.ts";
 
@@ -31,11 +34,17 @@ export interface Host {
   state: MeshState | null;
   /** Who this Worker is, made anew when its name or the trust domain changes: several decisions of a call ask. */
   self: { readonly workload: string; readonly trustDomain: string; readonly caller: Caller | null } | null;
+  /** As the options say; `null` when they do not. */
+  readonly place: Locality | null;
+  readonly whereabouts: Whereabouts;
 }
 
 /** A host for a Worker, before its first call. */
 export function createHost(options: MeshOptions): Host {
-  return { options, state: null, self: null };
+  const place = readPlace(options.locality);
+  if (place === null && options.locality !== undefined)
+    throw new Error(`locality: write region or region/zone, not "${options.locality}"`);
+  return { options, state: null, self: null, place, whereabouts: createWhereabouts() };
 }
 
 /** What the platform calls a Worker with. */
@@ -50,6 +59,7 @@ export function meshOf(host: Host, env: unknown, { ctx, incoming }: Invocation):
   const edge = bindingOf(env, host.options.binding ?? "MESH");
   if (edge === null) return null;
   const state = (host.state ??= createState(crypto.randomUUID()));
+  if (host.place === null) learnPlace(host.whereabouts, incoming);
   const settings = {
     enforcesInbound: false,
     logSampleRatio: LOG_SAMPLE_RATIO,
@@ -61,7 +71,7 @@ export function meshOf(host: Host, env: unknown, { ctx, incoming }: Invocation):
     control: controlOf(edge as Fetcher & MeshApi),
     limiter: (name) => limiterOf(env, name),
     ask: (address, request) => ask(env, address, request),
-    locality: () => null,
+    locality: () => host.place ?? host.whereabouts.place,
     wayTo: (endpoint) => (directBinding(mesh, host, env, endpoint) === null ? BY_EDGE : DIRECT),
     send: (endpoint, request, destination) => {
       const direct = directBinding(mesh, host, env, endpoint);

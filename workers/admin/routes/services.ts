@@ -6,6 +6,7 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { healthOf, registryOf } from "../../../durable-objects/env.ts";
+import { parseLocality } from "../../../shared/engine/locality.ts";
 import * as wire from "../../../shared/wire/admin.ts";
 import { MeshError } from "../../../shared/wire/problem.ts";
 import { label, subdomain } from "../../../shared/wire/resource.ts";
@@ -103,8 +104,14 @@ export function addServiceRoutes(app: OpenAPIHono<AdminEnv>): void {
 
   app.openapi(register, async (c) => {
     const { id, ...place } = c.req.valid("param");
-    const { joined, ttlSeconds, ...registration } = c.req.valid("json");
-    const request = { ...registration, id, isJoined: joined, ttlMs: ttlSeconds * 1000 };
+    const { joined, ttlSeconds, locality, ...registration } = c.req.valid("json");
+    const request = {
+      ...registration,
+      id,
+      isJoined: joined,
+      ttlMs: ttlSeconds * 1000,
+      ...(locality === undefined ? {} : { locality: parseLocality(locality) }),
+    };
     const service = serviceKey(place);
     return c.json(unwrap(await healthOf(c.env, service).register(service, request)), 200);
   });
