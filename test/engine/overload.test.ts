@@ -113,6 +113,17 @@ test.each([
   expect(Math.round(after(many, ms))).toBe(expected);
 });
 
+test("calls that came under an earlier limit tell nothing of the one in force", () => {
+  const one = workload();
+  alone(one, 0, { calls: 160, ms: 10 });
+  const before = Array.from({ length: 18 }, () => one.admit(1_650));
+  one.admit(1_715);
+  const { limit } = one.controller;
+  for (const visit of before) one.finish(visit, 1_800);
+  one.admit(1_900);
+  expect([Math.round(limit), one.controller.limit]).toEqual([30, limit]);
+});
+
 test("what the clock cannot tell apart is no growth", () => {
   const one = workload();
   alone(one, 0, { calls: 1_600, ms: 1 });
