@@ -116,11 +116,11 @@ test.each([
 test("calls that came under an earlier limit tell nothing of the one in force", () => {
   const one = workload();
   alone(one, 0, { calls: 160, ms: 10 });
-  const before = Array.from({ length: 18 }, () => one.admit(1_650));
-  one.admit(1_715);
+  const before = Array.from({ length: 18 }, () => one.admit(1_600));
+  one.admit(1_615);
   const { limit } = one.controller;
-  for (const visit of before) one.finish(visit, 1_800);
-  one.admit(1_900);
+  for (const visit of before) one.finish(visit, 1_720);
+  one.admit(1_730);
   expect([Math.round(limit), one.controller.limit]).toEqual([30, limit]);
 });
 
