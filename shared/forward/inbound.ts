@@ -40,7 +40,8 @@ export async function admit(
 ): Promise<Refusal | null> {
   try {
     const mode = modeAt(policy, input.port);
-    if (mode === "strict" && input.caller === null)
+    // A mode that nobody knows is as strict as the strictest.
+    if (mode !== "permissive" && mode !== "disabled" && input.caller === null)
       return refuse("authn.missing", "Send a token of the mesh: Authorization: Bearer <token>.");
     const known = mode === "disabled" ? { ...input, caller: null } : input;
     const entering = enter(mesh, policy, known, trail);

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
-import type { Authorization, AuthorizationRule } from "../../shared/engine/authorize.ts";
+import type { Authorization, AuthorizationRule, Caller } from "../../shared/engine/authorize.ts";
+import type { InboundPolicy } from "../../shared/engine/snapshot.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import { endpoint } from "../engine/endpoints.ts";
-import { reception, setUp, ok, unavailable, get, codeOf } from "../fakes/loop.ts";
+import { reception, setUp, ok, unavailable, get, codeOf, WEB } from "../fakes/loop.ts";
 import { backend, directory, listener, PERMISSIVE, routeSet, service, virtualHost } from "../fakes/units.ts";
 
 test("decides by an endpoint's policies once per call, and never asks another endpoint after a denial", async () => {
@@ -135,3 +136,86 @@ test.each<[string, Authorization, number, string]>([
 function ruleFor(principal: string): AuthorizationRule {
   return { policy: "shop/p", rule: 0, from: [{ principals: [{ kind: "exact", value: principal }] }], to: [] };
 }
+
+const FOR_ALL: AuthorizationRule = { policy: "shop/p", rule: 0, from: [], to: [] };
+
+test("tells of calls that are audited, and of those that a dry run would deny; neither decides", async () => {
+  const authorization: Authorization = {
+    deny: [],
+    allow: null,
+    audit: [FOR_ALL],
+    trial: { deny: [], allow: [] },
+  };
+  const { kit } = setUp(service("reviews", { inbound: [{ ...PERMISSIVE, authorization }] }), [ok]);
+
+  expect((await kit.run(carry(kit.mesh, get("/a"), reception()))).status).toBe(200);
+
+  const told = { source: WEB.principal, method: "GET", path: "/a" };
+  expect(kit.lines).toMatchObject([
+    { event: "authz.audit", policy: "shop/p[0]", ...told },
+    { event: "authz.dry_run", policy: "default deny", ...told },
+  ]);
+  const { auditedCalls, trialDenials } = kit.mesh.state.meter.host;
+  expect([auditedCalls, trialDenials]).toEqual([1, 1]);
+});
+
+const ONLY_WEB: Authorization = { deny: [], allow: [ruleFor(WEB.principal)] };
+
+test.each<[string, Partial<InboundPolicy>, Caller | null, unknown]>([
+  ["strict, and nobody calls", { peer: "strict" }, null, [401, "authn.missing"]],
+  ["strict at another port", { peerPorts: [{ port: 81, mode: "strict" }] }, null, 200],
+  ["strict at its port", { peerPorts: [{ port: 80, mode: "strict" }] }, null, [401, "authn.missing"]],
+  ["permissive at its port", { peer: "strict", peerPorts: [{ port: 80, mode: "permissive" }] }, null, 200],
+  [
+    "disabled: everybody is nobody",
+    { peer: "disabled", authorization: ONLY_WEB },
+    WEB,
+    [403, "authz.default_deny"],
+  ],
+  ["permissive: somebody is somebody", { authorization: ONLY_WEB }, WEB, 200],
+])("a workload is %s", async (_what, policy, caller, expected) => {
+  const { kit } = setUp(service("reviews", { inbound: [{ ...PERMISSIVE, ...policy }] }), [ok]);
+  const response = await kit.run(carry(kit.mesh, get(), reception({ vouched: () => caller })));
+  expect(response.status === 200 ? 200 : await codeOf(response)).toEqual(expected);
+});
+
+const NONSENSE = [undefined, null, 7, "x", {}, [null], [{}]];
+
+/** Policies with one part that is not what it should be. Whatever it is, nobody gets in. */
+const DAMAGED = NONSENSE.flatMap((value): [string, object][] => [
+  [`deny is ${JSON.stringify(value)}`, { authorization: { deny: value, allow: null } }],
+  [`allow is ${JSON.stringify(value)}`, { authorization: { deny: [], allow: value } }],
+  [`custom is ${JSON.stringify(value)}`, { authorization: { deny: [], allow: [], custom: value } }],
+  [`users is ${JSON.stringify(value)}`, { authorization: { deny: [], allow: [] }, users: value }],
+  [`authorization is ${JSON.stringify(value)}`, { authorization: value }],
+  [`peer is ${JSON.stringify(value)}`, { peer: value }],
+  [`peerPorts is ${JSON.stringify(value)}`, { peer: "strict", peerPorts: value }],
+]);
+
+test.each(DAMAGED.filter(([name]) => name !== "allow is null"))(
+  "nobody gets in when %s",
+  async (_what, damage) => {
+    const inbound = [{ ...PERMISSIVE, ...damage } as InboundPolicy];
+    const { kit, sent } = setUp(service("reviews", { inbound }), [ok]);
+
+    const response = await kit.run(carry(kit.mesh, get(), reception({ vouched: () => null })));
+
+    expect(response.status).toBeGreaterThanOrEqual(400);
+    expect(sent).toEqual([]);
+  },
+);
+
+test("nobody gets in when an input cannot be read", async () => {
+  const inbound = [
+    {
+      ...PERMISSIVE,
+      authorization: {
+        deny: [],
+        allow: [{ ...FOR_ALL, when: [{ kind: "header", name: "x y", values: [] }] }],
+      },
+    },
+  ] as const;
+  const { kit, sent } = setUp(service("reviews", { inbound }), [ok]);
+  expect(await codeOf(await kit.run(carry(kit.mesh, get(), reception())))).toEqual([503, "authz.error"]);
+  expect(sent).toEqual([]);
+});

@@ -1,0 +1,394 @@
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Authorization } from "../../shared/engine/authorize.ts";
+import type { JwtRule, PublicJwk } from "../../shared/engine/end-user.ts";
+import { carry } from "../../shared/forward/carry.ts";
+import { codeOf, get, ok, reception, setUp } from "../fakes/loop.ts";
+import { START } from "../fakes/mesh-kit.ts";
+import {
+  backend,
+  directory,
+  listener,
+  OPEN,
+  PERMISSIVE,
+  routeSet,
+  service,
+  virtualHost,
+} from "../fakes/units.ts";
+
+const NOW = START / 1_000;
+
+interface Issuer {
+  readonly jwk: PublicJwk;
+  token(claims?: Readonly<Record<string, unknown>>): Promise<string>;
+}
+
+async function issuerOf(iss: string, kid = "k"): Promise<Issuer> {
+  const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+  const { kty = "", ...rest } = await exportJWK(publicKey);
+  return {
+    jwk: { ...rest, kty, kid },
+    token: (claims = {}) =>
+      new SignJWT({ iss, sub: "jane", aud: "shop", exp: NOW + 600, ...claims })
+        .setProtectedHeader({ alg: "ES256", kid })
+        .sign(privateKey),
+  };
+}
+
+let one: Issuer;
+let two: Issuer;
+
+beforeAll(async () => {
+  one = await issuerOf("one");
+  two = await issuerOf("two");
+});
+
+function rule(issuer: string, jwk: PublicJwk, more: Partial<JwtRule> = {}): JwtRule {
+  return {
+    issuer,
+    audiences: [],
+    keys: { kind: "inline", keys: [jwk] },
+    places: [
+      { kind: "header", name: "authorization", prefix: "Bearer " },
+      { kind: "param", name: "access_token" },
+    ],
+    isForwarded: false,
+    claimHeaders: [],
+    spaced: [],
+    ...more,
+  };
+}
+
+/** Lets in who comes for one user. */
+function onlyFor(issuer: string, subject: string): Authorization {
+  const user = {
+    issuer: { kind: "exact", value: issuer },
+    subject: { kind: "exact", value: subject },
+  } as const;
+  return {
+    deny: [],
+    allow: [{ policy: "shop/p", rule: 0, from: [{ also: [{ kind: "user", values: [user] }] }], to: [] }],
+  };
+}
+
+function callWith(users: readonly JwtRule[], authorization = OPEN) {
+  const { kit, sent } = setUp(service("reviews", { inbound: [{ ...PERMISSIVE, users, authorization }] }), [
+    ok,
+  ]);
+  const call = async (headers: Readonly<Record<string, string>>, path = "/") => {
+    const request = new Request(`http://reviews${path}`, { headers });
+    const response = await kit.run(carry(kit.mesh, request, reception()));
+    return response.status === 200 ? 200 : codeOf(response);
+  };
+  return { kit, sent, call };
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+describe("a token", () => {
+  test.each<
+    [
+      string,
+      (
+        token: (claims?: Readonly<Record<string, unknown>>) => Promise<string>,
+      ) => Promise<Record<string, string>>,
+      unknown,
+    ]
+  >([
+    ["that is good", async (token) => bearer(await token()), 200],
+    ["that is not there", async () => ({}), 200],
+    ["that is of another scheme", async () => ({ authorization: "Basic YTpi" }), 200],
+    ["that is none", async () => bearer("opaque"), [401, "authn.token.invalid"]],
+    [
+      "that is altered",
+      async (token) => bearer(`${(await token()).slice(0, -8)}AAAAAAAA`),
+      [401, "authn.token.invalid"],
+    ],
+    [
+      "of another issuer",
+      async (token) => bearer(await token({ iss: "none" })),
+      [401, "authn.token.invalid"],
+    ],
+    [
+      "for somebody else",
+      async (token) => bearer(await token({ aud: "other" })),
+      [403, "authn.token.audience"],
+    ],
+    ["for several", async (token) => bearer(await token({ aud: ["other", "shop"] })), 200],
+    ["for nobody", async (token) => bearer(await token({ aud: undefined })), [403, "authn.token.audience"]],
+    ["that expired 59 s ago", async (token) => bearer(await token({ exp: NOW - 59 })), 200],
+    [
+      "that expired 60 s ago",
+      async (token) => bearer(await token({ exp: NOW - 60 })),
+      [401, "authn.token.expired"],
+    ],
+    ["that begins in 60 s", async (token) => bearer(await token({ nbf: NOW + 60 })), 200],
+    [
+      "that begins in 61 s",
+      async (token) => bearer(await token({ nbf: NOW + 61 })),
+      [401, "authn.token.invalid"],
+    ],
+    ["without an end", async (token) => bearer(await token({ exp: undefined })), 200],
+  ])("%s", async (_what, fields, expected) => {
+    const { call } = callWith([rule("one", one.jwk, { audiences: ["shop"] })]);
+    expect(await call(await fields(one.token))).toEqual(expected);
+  });
+
+  test("tells Istio's words for what is wrong with it", async () => {
+    const { kit } = callWith([rule("one", one.jwk)]);
+    const request = new Request("http://reviews/", { headers: bearer(await one.token({ exp: 1 })) });
+    const response = await kit.run(carry(kit.mesh, request, reception()));
+    expect(await response.json()).toMatchObject({ detail: "Jwt is expired" });
+  });
+
+  test("is for the user that policies ask for", async () => {
+    const { call } = callWith([rule("one", one.jwk)], onlyFor("one", "jane"));
+    expect([
+      await call(bearer(await one.token())),
+      await call(bearer(await one.token({ sub: "joe" }))),
+      await call(bearer(await one.token({ sub: undefined }))),
+      await call({}),
+    ]).toEqual([200, ...Array.from({ length: 3 }, () => [403, "authz.default_deny"])]);
+  });
+
+  test("counts by the rule of its issuer, with that issuer's keys only", async () => {
+    const { call } = callWith([rule("one", one.jwk), rule("two", two.jwk)], onlyFor("two", "jane"));
+    expect([
+      await call(bearer(await two.token())),
+      await call(bearer(await one.token({ iss: "two" }))),
+      await call(bearer(await one.token())),
+    ]).toEqual([200, [401, "authn.token.invalid"], [403, "authz.default_deny"]]);
+  });
+
+  test("expires while it is remembered", async () => {
+    const { kit, call } = callWith([rule("one", one.jwk)]);
+    const token = bearer(await one.token());
+    expect(await call(token)).toBe(200);
+    await kit.advance(659_000);
+    expect(await call(token)).toBe(200);
+    await kit.advance(1_000);
+    expect(await call(token)).toEqual([401, "authn.token.expired"]);
+  });
+
+  test("is forgotten with the key that proved it", async () => {
+    const { kit, call } = callWith([rule("one", one.jwk)]);
+    const token = bearer(await one.token());
+    expect(await call(token)).toBe(200);
+    kit.put({
+      "service:shop/reviews": service("reviews", {
+        inbound: [{ ...PERMISSIVE, users: [rule("one", two.jwk)] }],
+      }),
+    });
+    await kit.advance(1_000);
+    expect(await call(token)).toEqual([401, "authn.token.invalid"]);
+  });
+});
+
+describe("the places of tokens", () => {
+  const places = [
+    { kind: "header", name: "x-jwt", prefix: "Token " },
+    { kind: "param", name: "jwt" },
+    { kind: "cookie", name: "session" },
+  ] as const;
+
+  test.each<[string, (token: string) => readonly [Record<string, string>, string], unknown]>([
+    ["a header", (token) => [{ "x-jwt": `Token ${token}` }, "/"], 200],
+    ["a header without its prefix", (token) => [{ "x-jwt": token }, "/"], [403, "authz.default_deny"]],
+    ["a parameter", (token) => [{}, `/?a=1&jwt=${token}`], 200],
+    ["a cookie", (token) => [{ cookie: `a=b; session=${token}` }, "/"], 200],
+    ["the usual one, which does not count", (token) => [bearer(token), "/"], [403, "authz.default_deny"]],
+    [
+      "two, of which one is bad",
+      (token) => [{ "x-jwt": "Token a" }, `/?jwt=${token}`],
+      [401, "authn.token.invalid"],
+    ],
+  ])("%s", async (_what, where, expected) => {
+    const { call } = callWith([rule("one", one.jwk, { places })], onlyFor("one", "jane"));
+    const [headers, path] = where(await one.token());
+    expect(await call(headers, path)).toEqual(expected);
+  });
+});
+
+describe("what the callee sees", () => {
+  const outputs: Partial<JwtRule> = {
+    payloadHeader: "x-payload",
+    claimHeaders: [
+      { header: "x-user", claim: ["sub"] },
+      { header: "x-team", claim: ["org", "team"] },
+      { header: "x-groups", claim: ["groups"] },
+      { header: "x-odd", claim: ["odd"] },
+    ],
+  };
+
+  test("tells claims, and takes the token away", async () => {
+    const { call, sent } = callWith([rule("one", one.jwk, outputs)]);
+    const token = await one.token({ org: { team: "a" }, groups: ["x", "y"], odd: "a\r\nb: c" });
+    await call({ ...bearer(token), "x-odd": "forged" });
+    const headers = sent[0]?.headers;
+    const names = ["authorization", "x-payload", "x-user", "x-team", "x-groups", "x-odd"];
+    expect(names.map((name) => headers?.get(name))).toEqual([
+      null,
+      token.split(".")[1],
+      "jane",
+      "a",
+      "x,y",
+      null,
+    ]);
+  });
+
+  test("leaves the token where the rule forwards it", async () => {
+    const { call, sent } = callWith([rule("one", one.jwk, { isForwarded: true })]);
+    const fields = bearer(await one.token());
+    await call(fields);
+    expect(sent[0]?.headers.get("authorization")).toBe(fields.authorization);
+  });
+
+  test("has nothing that a client made up, with or without a token", async () => {
+    const { call, sent } = callWith([rule("one", one.jwk, outputs), rule("two", two.jwk)]);
+    const forged = { "x-payload": "a", "x-user": "root", "x-team": "root", "x-groups": "root" };
+    await call(forged);
+    await call({ ...forged, ...bearer(await two.token()) });
+    const seen = sent.map(({ headers }) => Object.keys(forged).map((name) => headers.get(name)));
+    expect(seen).toEqual([
+      [null, null, null, null],
+      [null, null, null, null],
+    ]);
+  });
+});
+
+/** An answer with these keys. */
+function set(...keys: readonly PublicJwk[]): () => Response {
+  return () => Response.json({ keys });
+}
+
+describe("keys that the issuer publishes", () => {
+  const uri = "https://issuer.example/keys";
+  const remote = (more: Partial<JwtRule> = {}) =>
+    rule("one", one.jwk, { keys: { kind: "remote", uri, timeoutMs: 5_000 }, ...more });
+
+  /** An issuer that answers in the order of `answers`; the last one repeats. */
+  function published(answers: readonly (() => Response | Promise<Response>)[]) {
+    const asked: string[] = [];
+    const ask = async (_address: unknown, request: Request) => {
+      asked.push(`${request.method} ${request.url} ${request.redirect}`);
+      const answer = answers[Math.min(asked.length, answers.length) - 1];
+      return answer?.() ?? Response.error();
+    };
+    const unit = service("reviews", { inbound: [{ ...PERMISSIVE, users: [remote()] }] });
+    const { kit } = setUp(unit, [ok], { ask });
+    const call = async (headers: Record<string, string>) => {
+      const response = await kit.run(
+        carry(kit.mesh, new Request("http://reviews/", { headers }), reception()),
+      );
+      return response.status === 200 ? 200 : codeOf(response);
+    };
+    return { kit, asked, call };
+  }
+
+  test("are fetched once, and again after ten minutes", async () => {
+    const { kit, asked, call } = published([set(one.jwk)]);
+    const token = bearer(await one.token({ exp: NOW + 3_600 }));
+    expect([await call(token), await call(token), await call(bearer(await one.token()))]).toEqual([
+      200, 200, 200,
+    ]);
+    expect(asked).toEqual([`GET ${uri} manual`]);
+    await kit.advance(721_000);
+    expect([await call(token), asked.length]).toEqual([200, 2]);
+  });
+
+  test("that are new are fetched for a token that no known one signed, at most every 30 s", async () => {
+    const young = await issuerOf("one", "young");
+    const { kit, asked, call } = published([set(one.jwk), set(one.jwk), set(one.jwk, young.jwk)]);
+    expect(await call(bearer(await one.token()))).toBe(200);
+    const token = bearer(await young.token());
+    expect([await call(token), await call(token), asked.length]).toEqual([
+      [401, "authn.token.invalid"],
+      [401, "authn.token.invalid"],
+      1,
+    ]);
+    await kit.advance(30_000);
+    expect([await call(token), asked.length]).toEqual([[401, "authn.token.invalid"], 2]);
+    await kit.advance(30_000);
+    expect([await call(token), asked.length]).toEqual([200, 3]);
+  });
+
+  test("that the issuer took back prove nothing any more", async () => {
+    const { kit, call } = published([set(one.jwk), set(two.jwk)]);
+    const token = bearer(await one.token({ exp: NOW + 3_600 }));
+    expect(await call(token)).toBe(200);
+    await kit.advance(721_000);
+    await call({ authorization: "Bearer a" });
+    await call(token);
+    await kit.advance(1);
+    expect(await call(token)).toEqual([401, "authn.token.invalid"]);
+  });
+
+  test("serve on while the issuer does not answer", async () => {
+    const { kit, call } = published([set(one.jwk), () => new Response("", { status: 500 })]);
+    const token = bearer(await one.token({ exp: NOW + 7_200 }));
+    expect(await call(token)).toBe(200);
+    await kit.advance(3_600_000);
+    expect(await call(token)).toBe(200);
+  });
+
+  test.each<[string, () => Response | Promise<Response>]>([
+    ["does not answer", () => new Promise(() => undefined)],
+    ["cannot be reached", () => Promise.reject(new Error("no way"))],
+    ["has none", () => new Response("", { status: 404 })],
+    [
+      "leads elsewhere",
+      () => new Response("", { status: 302, headers: { location: "http://169.254.169.254/" } }),
+    ],
+    ["answers nonsense", () => new Response("<html>")],
+    ["answers with an empty set", () => Response.json({ keys: [] })],
+    ["answers with a secret", () => Response.json({ keys: [{ kty: "oct", k: "a" }] })],
+    ["answers at length", () => new Response(`{"keys":[],"pad":"${"a".repeat(70_000)}"}`)],
+  ])("are none when the issuer %s: tokens are refused, calls without one go on", async (_what, answer) => {
+    const { call } = published([answer]);
+    expect([await call(bearer(await one.token())), await call({})]).toEqual([
+      [401, "authn.token.invalid"],
+      200,
+    ]);
+  });
+
+  test("are asked for ever more rarely while they fail", async () => {
+    const { kit, asked, call } = published([() => new Response("", { status: 500 })]);
+    const token = bearer(await one.token({ exp: NOW + 7_200 }));
+    for (let second = 0; second < 600; second++) {
+      await call(token);
+      await kit.advance(1_000);
+    }
+    // 1, 2, 4, 8, 16, 32, 60, 60, … seconds between them, ± 20 %.
+    expect(asked.length).toBeGreaterThan(12);
+    expect(asked.length).toBeLessThan(22);
+  });
+});
+
+test("a gateway verifies for itself, and the workload does not see the token", async () => {
+  const door = listener("front");
+  const host = {
+    ...virtualHost(routeSet({ backends: [backend("reviews")] }), onlyFor("one", "jane")),
+    users: [rule("one", one.jwk)],
+  };
+  const more = { directory: directory({ listeners: [door] }), [`host:${door.id}#*`]: host };
+  const { kit, sent } = setUp(service("reviews"), [ok], { more });
+  const visit = (headers: Record<string, string>): Promise<Response> =>
+    kit.run(
+      carry(
+        kit.mesh,
+        new Request("http://reviews/", { headers }),
+        reception({ vouched: () => null, goalOf: () => ({ kind: "gateway" }) }),
+      ),
+    );
+
+  expect((await visit(bearer(await one.token()))).status).toBe(200);
+  expect(sent[0]?.headers.get("authorization")).toBeNull();
+  expect(await codeOf(await visit({}))).toEqual([403, "authz.default_deny"]);
+  expect(await codeOf(await visit(bearer("a")))).toEqual([401, "authn.token.invalid"]);
+});
+
+test("a call without any of it costs no look at tokens", async () => {
+  const { kit } = setUp(service("reviews"), [ok]);
+  expect((await kit.run(carry(kit.mesh, get(), reception()))).status).toBe(200);
+  expect([kit.mesh.state.users.young.size, kit.mesh.state.keySets.size]).toEqual([0, 0]);
+});
