@@ -10,15 +10,24 @@ import type { CircuitReport } from "../shared/wire/rpc.ts";
 /** Hosts that must agree before an endpoint is taken out for everybody: one alone may have broken its own network. */
 export const QUORUM = 2;
 
-/** How long a host's report counts. A host whose circuit stays open reports each failed probe anew. */
+/**
+ * How long a host's report counts at least. A host whose circuit stays open
+ * reports each failed probe anew, so that it counts for twice as long as it
+ * takes to the next.
+ */
 export const REPORT_LIFE_MS: Millis = 60_000;
+const MAX_REPORT_LIFE_MS: Millis = 600_000;
 
-/** How long one host may hold the probe. After it the host counts as gone, and another may probe. */
+/** How long one host may hold the probe unless it asks otherwise. After it the host counts as gone, and another may probe. */
 export const PROBE_LEASE_MS: Millis = 5_000;
+const MIN_PROBE_LEASE_MS: Millis = 100;
+const MAX_PROBE_LEASE_MS: Millis = 300_000;
 
 export interface OpenMark {
   readonly reporter: string;
   readonly at: Millis;
+  /** How long it counts; absent: `REPORT_LIFE_MS`. */
+  readonly lifeMs?: Millis;
 }
 
 export interface Probe {
@@ -47,30 +56,43 @@ export const NO_EVIDENCE: Evidence = { open: [], isEjected: false, probe: null }
  */
 export function fold(
   evidence: Evidence,
-  { reporter, state }: Pick<CircuitReport, "reporter" | "state">,
+  { reporter, state, openForMs = 0 }: Omit<CircuitReport, "endpoint">,
   now: Millis,
 ): Evidence {
   const { open, isEjected, probe } = expire(evidence, now);
   const others = open.filter((mark) => mark.reporter !== reporter);
-  if (state === "closed") return isEjected ? NO_EVIDENCE : { open: others, isEjected, probe };
+  if (state === "closed") {
+    // Whoever holds the probe is done with it.
+    const held = probe?.reporter === reporter ? null : probe;
+    return isEjected ? NO_EVIDENCE : { open: others, isEjected, probe: held };
+  }
 
-  const marks = [...others, { reporter, at: now }].slice(-QUORUM);
+  const lifeMs = within(openForMs * 2, REPORT_LIFE_MS, MAX_REPORT_LIFE_MS);
+  const mark: OpenMark = lifeMs === REPORT_LIFE_MS ? { reporter, at: now } : { reporter, at: now, lifeMs };
+  const marks = [...others, mark].slice(-QUORUM);
   return { open: marks, isEjected: isEjected || marks.length >= QUORUM, probe };
+}
+
+/** Who wants to probe, and for how long it would keep others from it: `PROBE_LEASE_MS` unless given. */
+export interface Claim {
+  readonly reporter: string;
+  readonly forMs?: Millis | undefined;
 }
 
 /**
  * Grants the probe, unless another holds it. Asking again gets the same
  * answer and no longer lease. A probe that failed keeps its lease, so that an
- * endpoint which is down sees one probe in `PROBE_LEASE_MS`, not one per host.
+ * endpoint which is down sees one probe in that time, not one per host.
  */
 export function claim(
   evidence: Evidence,
-  reporter: string,
+  { reporter, forMs = PROBE_LEASE_MS }: Claim,
   now: Millis,
 ): { readonly isGranted: boolean; readonly evidence: Evidence } {
   const live = expire(evidence, now);
   if (live.probe !== null) return { isGranted: live.probe.reporter === reporter, evidence: live };
-  return { isGranted: true, evidence: { ...live, probe: { reporter, until: now + PROBE_LEASE_MS } } };
+  const until = now + within(forMs, MIN_PROBE_LEASE_MS, MAX_PROBE_LEASE_MS);
+  return { isGranted: true, evidence: { ...live, probe: { reporter, until } } };
 }
 
 /**
@@ -80,8 +102,8 @@ export function claim(
  * clock has stepped back.
  */
 export function expire({ open, isEjected, probe }: Evidence, now: Millis): Evidence {
-  const live = open.filter(({ at }) => Math.abs(now - at) < REPORT_LIFE_MS);
-  const isHeld = probe !== null && probe.until > now && probe.until <= now + PROBE_LEASE_MS;
+  const live = open.filter(({ at, lifeMs = REPORT_LIFE_MS }) => Math.abs(now - at) < lifeMs);
+  const isHeld = probe !== null && probe.until > now && probe.until <= now + MAX_PROBE_LEASE_MS;
   return { open: live, isEjected: isEjected && live.length > 0, probe: isHeld ? probe : null };
 }
 
@@ -92,5 +114,10 @@ export function isEmpty({ open, probe }: Evidence): boolean {
 
 /** When the last of it will have expired; the epoch when it is empty. */
 export function expiresAt({ open, probe }: Evidence): Millis {
-  return Math.max(0, probe?.until ?? 0, ...open.map(({ at }) => at + REPORT_LIFE_MS));
+  return Math.max(0, probe?.until ?? 0, ...open.map(({ at, lifeMs = REPORT_LIFE_MS }) => at + lifeMs));
+}
+
+/** A number that was told, held to what makes sense; one that is none is the least. */
+function within(told: number, least: number, most: number): number {
+  return Number.isFinite(told) ? Math.min(Math.max(told, least), most) : least;
 }

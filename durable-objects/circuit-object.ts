@@ -33,10 +33,10 @@ export class CircuitObject extends DurableObject<Env> implements CircuitApi {
     await this.#commit();
   }
 
-  /** Grants the half-open probe of an endpoint to one reporter for at most 5 s. */
-  async claimProbe(service: string, endpoint: string, reporter: string): Promise<boolean> {
+  /** Grants the half-open probe of an endpoint to one reporter, for as long as it asks for within limits. */
+  async claimProbe(service: string, endpoint: string, reporter: string, forMs?: number): Promise<boolean> {
     this.#record.service = service;
-    const isGranted = claimProbe(this.#record, endpoint, reporter, Date.now());
+    const isGranted = claimProbe(this.#record, endpoint, { reporter, forMs }, Date.now());
     if (isGranted) await this.#commit();
     return isGranted;
   }

@@ -8,7 +8,7 @@ import { createDurable } from "itty-durable/itty-durable.js";
 import type { Millis } from "../shared/engine/time.ts";
 import type { CircuitReport } from "../shared/wire/rpc.ts";
 import * as circuitEvidence from "./circuit-evidence.ts";
-import type { Evidence } from "./circuit-evidence.ts";
+import type { Claim, Evidence } from "./circuit-evidence.ts";
 
 /** Endpoints remembered at most. With bounded names, three reporters for each, the record stays under 1.5 MB; the platform takes 2 MB a value. */
 export const MAX_ENDPOINTS = 1000;
@@ -53,10 +53,10 @@ export function foldReports(record: CircuitRecord, reports: readonly CircuitRepo
  * remembered it is granted: one call too many does less harm than an endpoint
  * that never comes back.
  */
-export function claimProbe(record: CircuitRecord, endpoint: string, reporter: string, now: Millis): boolean {
-  if (!canKeep(record, endpoint, reporter)) return true;
+export function claimProbe(record: CircuitRecord, endpoint: string, claim: Claim, now: Millis): boolean {
+  if (!canKeep(record, endpoint, claim.reporter)) return true;
   const known = record.endpoints.get(endpoint) ?? circuitEvidence.NO_EVIDENCE;
-  const { isGranted, evidence } = circuitEvidence.claim(known, reporter, now);
+  const { isGranted, evidence } = circuitEvidence.claim(known, claim, now);
   record.endpoints.set(endpoint, evidence);
   return isGranted;
 }

@@ -1,9 +1,10 @@
 /**
- * The health of one service: who has registered for it and still beats, and
- * which of its endpoints answer the checks that its policy asks for.
+ * The health of one service: who has registered for it and still beats, which
+ * of its endpoints answer the checks that its policy asks for, and which fail
+ * the calls of its hosts.
  *
- * Beats and checks end here. The registry hears of transitions only: an
- * endpoint came, changed, fell silent, failed, recovered or went. A transition
+ * Beats, checks and outcomes end here. The registry hears of transitions only: an
+ * endpoint came, changed, fell silent, failed, was ejected, recovered or went. A transition
  * is written down before it is told, and told again by alarm until the
  * registry has it.
  *
@@ -11,10 +12,19 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { fail, succeed, type Outcome, type Problem } from "../shared/wire/problem.ts";
-import type { CheckOrder, HealthApi, Lease, OutcomeReport, Registration } from "../shared/wire/rpc.ts";
+import type {
+  CheckOrder,
+  EndpointPublication,
+  HealthApi,
+  Lease,
+  OutcomeReport,
+  Registration,
+} from "../shared/wire/rpc.ts";
 import { registryOf, type Env } from "./env.ts";
 import { CheckStore } from "./health-check-store.ts";
-import { nextBatch, probeBatch, settleBatch } from "./health-round.ts";
+import { OutlierStore } from "./health-outlier-store.ts";
+import { nextBatch, passedIn, probeBatch, settleBatch, type Batch } from "./health-round.ts";
+import type { ProbeResult } from "./health-probe.ts";
 import { HEALTH_MIGRATIONS, HealthStore, type Publication } from "./health-store.ts";
 import { heartbeatEveryMs, hold, renew, sweep, type HeldLease } from "./lease.ts";
 import { checkRegistration, pickRegistration } from "./registration.ts";
@@ -36,6 +46,7 @@ const MAX_BATCHES = 8;
 export class HealthObject extends DurableObject<Env> implements HealthApi {
   readonly #store: HealthStore;
   readonly #checks: CheckStore;
+  readonly #outliers: OutlierStore;
   /** One publication at a time; callers that come meanwhile share it. */
   #flight: Promise<void> | null = null;
   /** One round of checks at a time. */
@@ -46,6 +57,7 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
     migrate(ctx.storage, HEALTH_MIGRATIONS);
     this.#store = new HealthStore(ctx.storage.sql);
     this.#checks = new CheckStore(ctx.storage.sql);
+    this.#outliers = new OutlierStore(ctx.storage.sql);
   }
 
   /**
@@ -94,7 +106,7 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
   }
 
   /**
-   * Takes over what to check, from the registry. The first order is answered
+   * Takes over what to check and by what to pool, from the registry. The first order is answered
    * with all that is known here: an object that has lost its storage takes back
    * what it once told.
    */
@@ -102,9 +114,10 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
     const known = this.#checks.checks();
     if (known === null || order.sequence > known.sequence) {
       this.#write(service, () => {
-        const before = this.#checks.checked();
+        const before = this.#verdicts();
         this.#checks.configure(service, order, Date.now());
-        return known === null || !isSameJson(before, this.#checks.checked());
+        this.#outliers.configure(order.outlier);
+        return known === null || !isSameJson(before, this.#verdicts());
       });
     }
     await this.#arm();
@@ -112,7 +125,22 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
     this.ctx.waitUntil(this.#publish().then(() => this.#arm()));
   }
 
-  async reportOutcomes(_service: string, _report: OutcomeReport): Promise<void> {}
+  /**
+   * Pools what a host saw of endpoints. An ejection that follows is told to the
+   * registry before this answers, if the first try succeeds.
+   */
+  async reportOutcomes(service: string, report: OutcomeReport): Promise<void> {
+    const hasNews = this.#write(service, () => {
+      const ejected = this.#outliers.fold(report, Date.now());
+      for (const { endpoint, until } of ejected)
+        console.warn(`health: ${service} ${endpoint} is ejected until ${new Date(until).toISOString()}`);
+      return ejected.length > 0;
+    });
+    await this.#rearm();
+    if (!hasNews) return;
+    await this.#publish();
+    await this.#arm();
+  }
 
   /** Sweeps, checks, and publishes what is not published. Running twice, early or late does no harm. */
   override async alarm(): Promise<void> {
@@ -157,10 +185,22 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
       const batch = nextBatch(this.#checks, Date.now(), Math.random());
       if (batch === null) return;
       const results = await probeBatch(this.env, batch);
-      const hasNews = this.#write(batch.service, () => settleBatch(this.#checks, batch, results, Date.now()));
+      const hasNews = this.#write(batch.service, () => this.#settle(batch, results));
       const hasSwept = this.#sweep(Date.now());
       if (hasNews || hasSwept) this.ctx.waitUntil(this.#publish());
     }
+  }
+
+  /** Answers whether a verdict changed. An endpoint that passes is no longer kept out by outlier detection (Envoy). */
+  #settle(batch: Batch, results: readonly ProbeResult[]): boolean {
+    const now = Date.now();
+    const hasChanged = settleBatch(this.#checks, batch, results, now);
+    return this.#outliers.readmit(passedIn(batch, results), now) || hasChanged;
+  }
+
+  /** What the registry is told besides leases. */
+  #verdicts(): Required<Pick<EndpointPublication, "checked" | "ejections">> {
+    return { checked: this.#checks.checked(), ejections: this.#outliers.ejections(Date.now()) };
   }
 
   /** Stores a lease, and tells the registry if it must hear of it. */
@@ -229,9 +269,9 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
   }
 
   async #tell({ service, sequence }: Publication): Promise<boolean> {
-    const [endpoints, checked] = [this.#store.endpoints(), this.#checks.checked()];
+    const publication = { service, sequence, endpoints: this.#store.endpoints(), ...this.#verdicts() };
     try {
-      await registryOf(this.env).publishEndpoints({ service, sequence, endpoints, checked });
+      await registryOf(this.env).publishEndpoints(publication);
       this.#amend((last) => ({ ...last, published: sequence, attempts: 0 }));
       return true;
     } catch (error) {

@@ -1,15 +1,15 @@
 /**
  * What the registry has to tell health objects: the checks that each service
- * is to have. An outbox: written with the change that an order follows from,
+ * is to have, and by what outliers are detected. An outbox: written with the change that an order follows from,
  * and sent by alarm until the service's object has it.
  *
  * @module
  */
-import { checkPlan } from "../shared/compile/check-plan.ts";
+import { checkPlan, outlierOrder } from "../shared/compile/check-plan.ts";
 import type { World } from "../shared/compile/world.ts";
 import { serviceKey, type UnitKey } from "../shared/engine/snapshot.ts";
 import type { Millis } from "../shared/engine/time.ts";
-import type { CheckPlan } from "../shared/wire/rpc.ts";
+import type { CheckPlan, OutlierOrder } from "../shared/wire/rpc.ts";
 import { healthOf, type Env } from "./env.ts";
 
 export const ORDER_MIGRATIONS: readonly string[] = [
@@ -17,6 +17,11 @@ export const ORDER_MIGRATIONS: readonly string[] = [
      service TEXT PRIMARY KEY, sequence INTEGER NOT NULL, body TEXT,
      due_at INTEGER NOT NULL, attempts INTEGER NOT NULL);
    CREATE INDEX check_orders_by_due ON check_orders (due_at)`,
+];
+
+/** They came after others of the registry. */
+export const OUTLIER_ORDER_MIGRATIONS: readonly string[] = [
+  "ALTER TABLE check_orders ADD COLUMN outlier TEXT",
 ];
 
 const FIRST_RETRY_MS = 1_000;
@@ -36,8 +41,16 @@ interface Order extends Record<string, SqlStorageValue> {
   sequence: number;
   /** A plan as JSON; `null` ends the checks. */
   body: string | null;
+  /** An outlier order as JSON; `null` ends the pooling. */
+  outlier: string | null;
   due_at: number;
   attempts: number;
+}
+
+/** What a service is to have; `null` for none of it. */
+interface Wanted {
+  readonly plan: CheckPlan | null;
+  readonly outlier: OutlierOrder | null;
 }
 
 export class HealthOrders {
@@ -57,7 +70,12 @@ export class HealthOrders {
   update(world: World, keys: Iterable<UnitKey>): void {
     const prefix = serviceKey("");
     const services = [...keys].flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
-    const changed = services.filter((service) => this.#put(service, checkPlan(world, service)));
+    const changed = services.filter((service) =>
+      this.#put(service, {
+        plan: checkPlan(world, service),
+        outlier: outlierOrder(world, service),
+      }),
+    );
     if (changed.length > 0) void this.#storage.setAlarm(Date.now());
   }
 
@@ -83,10 +101,11 @@ export class HealthOrders {
     if (next !== null && (await this.#storage.getAlarm()) === null) await this.#storage.setAlarm(next);
   }
 
-  async #send({ service, sequence, body }: Order): Promise<void> {
+  async #send({ service, sequence, body, outlier }: Order): Promise<void> {
     const plan: CheckPlan | null = body === null ? null : JSON.parse(body);
+    const order = outlier === null ? { sequence, plan } : { sequence, plan, outlier: JSON.parse(outlier) };
     try {
-      await healthOf(this.#env, service).configure(service, { sequence, plan });
+      await healthOf(this.#env, service).configure(service, order);
       this.#settle(service, sequence);
     } catch (error) {
       console.warn(`registry: the checks of ${service} could not be ordered, will try again`, error);
@@ -95,17 +114,19 @@ export class HealthOrders {
   }
 
   /** Answers whether the order is another than before. The sequence follows the clock, so that none is used twice. */
-  #put(service: string, plan: CheckPlan | null): boolean {
-    const body = plan === null ? null : JSON.stringify(plan);
+  #put(service: string, wanted: Wanted): boolean {
+    const [body, outlier] = [textOf(wanted.plan), textOf(wanted.outlier)];
     const [known] = this.#storage.sql.exec<Order>("SELECT * FROM check_orders WHERE service = ?", service);
-    if (body === (known?.body ?? null)) return false;
+    if (body === (known?.body ?? null) && outlier === (known?.outlier ?? null)) return false;
     const sequence = Math.max(this.#lastSequence() + 1, Date.now());
     this.#storage.sql.exec("INSERT OR REPLACE INTO facts VALUES ('check_sequence', ?)", String(sequence));
     this.#storage.sql.exec(
-      "INSERT OR REPLACE INTO check_orders VALUES (?, ?, ?, ?, 0)",
+      `INSERT OR REPLACE INTO check_orders (service, sequence, body, outlier, due_at, attempts)
+       VALUES (?, ?, ?, ?, ?, 0)`,
       service,
       sequence,
       body,
+      outlier,
       Date.now(),
     );
     return true;
@@ -132,7 +153,7 @@ export class HealthOrders {
   #settle(service: string, sequence: number): void {
     const { sql } = this.#storage;
     sql.exec(
-      "DELETE FROM check_orders WHERE service = ? AND sequence = ? AND body IS NULL",
+      "DELETE FROM check_orders WHERE service = ? AND sequence = ? AND body IS NULL AND outlier IS NULL",
       service,
       sequence,
     );
@@ -156,4 +177,8 @@ export class HealthOrders {
       sequence,
     );
   }
+}
+
+function textOf(wanted: CheckPlan | OutlierOrder | null): string | null {
+  return wanted === null ? null : JSON.stringify(wanted);
 }

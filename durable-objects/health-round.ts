@@ -71,6 +71,11 @@ export function settleBatch(
   return hasChanged;
 }
 
+/** The endpoints of a batch that passed. */
+export function passedIn({ targets }: Batch, results: readonly ProbeResult[]): string[] {
+  return targets.filter((_target, index) => results[index]?.ok === true).map(({ id }) => id);
+}
+
 function settle(
   store: CheckStore,
   { service, check }: Batch,

@@ -7,6 +7,7 @@
 import type { Health } from "../shared/engine/endpoint.ts";
 import type { RegisteredEndpoint } from "../shared/wire/rpc.ts";
 import { CHECK_MIGRATIONS } from "./health-check-store.ts";
+import { OUTLIER_MIGRATIONS } from "./health-outlier-store.ts";
 import type { HeldLease } from "./lease.ts";
 
 export const HEALTH_MIGRATIONS: readonly string[] = [
@@ -20,6 +21,7 @@ export const HEALTH_MIGRATIONS: readonly string[] = [
   "ALTER TABLE leases ADD COLUMN since INTEGER NOT NULL DEFAULT 0",
   ...CHECK_MIGRATIONS,
   "ALTER TABLE leases ADD COLUMN is_draining INTEGER NOT NULL DEFAULT 0",
+  ...OUTLIER_MIGRATIONS,
 ];
 
 /** The newest transition and whether the registry has it. */

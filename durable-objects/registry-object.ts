@@ -11,7 +11,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { affected } from "../shared/compile/affected.ts";
 import { statusOf } from "../shared/compile/conditions.ts";
-import { servicesOf } from "../shared/compile/status.ts";
+import { countServices, servicesOf } from "../shared/compile/status.ts";
 import { warnings } from "../shared/compile/warnings.ts";
 import * as world from "../shared/compile/world.ts";
 import { DIRECTORY, type UnitKey } from "../shared/engine/snapshot.ts";
@@ -56,8 +56,9 @@ import { migrate } from "./schema.ts";
 import { UnitStore } from "./unit-store.ts";
 
 /**
- * Raise it when a release compiles the same resources to other units: the
- * registry then compiles everything anew at its first start.
+ * Raise it when a release compiles the same resources to other units, or has
+ * other orders for health objects: the registry then compiles everything anew
+ * at its first start.
  */
 const COMPILER = 4;
 
@@ -175,21 +176,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   }
 
   async services(namespace: string | null): Promise<readonly ServiceStatus[]> {
-    return servicesOf(this.#loadWorld(), namespace);
+    return servicesOf(this.#loadWorld(), namespace, Date.now());
   }
 
   async status(): Promise<MeshStatus> {
-    const services = servicesOf(this.#loadWorld(), null);
-    const endpoints = services.flatMap((service) => service.endpoints);
     return {
       trustDomain: this.env.SELVEDGE_TRUST_DOMAIN,
       revision: this.#store.revision(),
       version: this.#units.version(),
       resources: this.#store.countResources(),
-      services: services.length,
-      endpoints: endpoints.length,
-      healthyEndpoints: endpoints.filter(({ health, isEjected }) => health === "healthy" && !isEjected)
-        .length,
+      ...countServices(servicesOf(this.#loadWorld(), null, Date.now())),
     };
   }
 
@@ -202,13 +198,19 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return answerSync(this.#units, request);
   }
 
-  async publishEndpoints({ service, sequence, endpoints, checked }: EndpointPublication): Promise<void> {
+  async publishEndpoints(publication: EndpointPublication): Promise<void> {
+    const { service, sequence, endpoints, checked, ejections } = publication;
     this.#publish("endpoints", service, { sequence, body: endpoints }, (current) =>
       world.setRegistered(current, service, endpoints),
     );
-    if (checked === undefined) return;
-    this.#publish("checks", service, { sequence, body: checked }, (current) =>
-      world.setChecked(current, service, checked),
+    if (checked !== undefined) {
+      this.#publish("checks", service, { sequence, body: checked }, (current) =>
+        world.setChecked(current, service, checked),
+      );
+    }
+    if (ejections === undefined) return;
+    this.#publish("outliers", service, { sequence, body: ejections }, (current) =>
+      world.setOutliers(current, service, ejections),
     );
   }
 
@@ -269,6 +271,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     const current = this.#loadWorld();
     try {
       const keys = move(current, steps);
+      world.dropRunOut(current, keys, Date.now());
       const compiled = compile(current, this.#units, keys);
       const clashing = clashes(current, steps, this.#find);
       // A world in which two resources had one place cannot be moved back.
@@ -325,6 +328,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     const current = this.#loadWorld();
     try {
       const keys = [...set(current)];
+      world.dropRunOut(current, keys, Date.now());
       const compiled = keepSmall(compile(current, this.#units, keys));
       this.#commit({ keys, compiled }, () => this.#store.publish(topic, service, publication));
     } catch (error) {
@@ -343,11 +347,9 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     const compiler = `${COMPILER} ${this.env.SELVEDGE_TRUST_DOMAIN}`;
     if (this.#store.fact("compiler") === compiler) return;
     try {
-      const compiled = keepSmall(this.#compileAll());
-      this.ctx.storage.transactionSync(() => {
-        this.#units.write(compiled);
-        this.#store.setFact("compiler", compiler);
-      });
+      const keys = this.#allKeys();
+      const compiled = keepSmall(compile(this.#loadWorld(), this.#units, keys));
+      this.#commit({ keys, compiled }, () => this.#store.setFact("compiler", compiler));
     } catch (error) {
       // Hosts are better served by what the previous release compiled than by no registry; the next start tries again.
       console.error("registry: could not compile what is stored", error);
@@ -355,13 +357,13 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     }
   }
 
-  #compileAll(): Compiled {
+  #allKeys(): ReadonlySet<UnitKey> {
     const current = this.#loadWorld();
     const keys = new Set([DIRECTORY, ...this.#units.keys()]);
     for (const resource of this.#store.resources({})) {
       for (const key of affected(current, resource)) keys.add(key);
     }
-    return compile(current, this.#units, keys);
+    return keys;
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
 import type { Change, ChangeKind, ListRequest, Revision } from "../shared/wire/rpc.ts";
-import { ORDER_MIGRATIONS } from "./health-orders.ts";
+import { ORDER_MIGRATIONS, OUTLIER_ORDER_MIGRATIONS } from "./health-orders.ts";
 import type { Step } from "./registry-change.ts";
 
 /**
@@ -39,10 +39,11 @@ export const REGISTRY_MIGRATIONS: readonly string[] = [
    CREATE INDEX tombstones ON units (version) WHERE body IS NULL`,
   ...ORDER_MIGRATIONS,
   "ALTER TABLE revisions ADD COLUMN via TEXT",
+  ...OUTLIER_ORDER_MIGRATIONS,
 ];
 
 /** What other objects publish into the registry. */
-export type Topic = "endpoints" | "ejections" | "checks" | "keys" | "trust";
+export type Topic = "endpoints" | "ejections" | "checks" | "outliers" | "keys" | "trust";
 
 /** Facts about one revision that its changes do not tell. */
 export type RevisionHead = Omit<Revision, "changes">;

@@ -6,6 +6,7 @@
 import { affected } from "../shared/compile/affected.ts";
 import { compileUnit } from "../shared/compile/compile.ts";
 import * as world from "../shared/compile/world.ts";
+import type { Ejection } from "../shared/engine/outlier.ts";
 import type { UnitKey, VerificationKey } from "../shared/engine/snapshot.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
 import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../shared/wire/rpc.ts";
@@ -33,6 +34,9 @@ export function loadWorld(store: RegistryStore, trustDomain: string): world.Worl
   }
   for (const { service, body } of store.published<readonly CheckedEndpoint[]>("checks")) {
     world.setChecked(loaded, service, body);
+  }
+  for (const { service, body } of store.published<readonly Ejection[]>("outliers")) {
+    world.setOutliers(loaded, service, body);
   }
   loadTrust(loaded, store);
   return loaded;

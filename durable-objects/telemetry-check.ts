@@ -24,6 +24,8 @@ const HOST_COUNTERS: readonly (keyof HostCounters)[] = [
   "retries",
   "overflowedCalls",
   "droppedMirrors",
+  "openedCircuits",
+  "ejections",
   "shadowedCalls",
   "auditedCalls",
   "trialDenials",

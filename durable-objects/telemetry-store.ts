@@ -133,6 +133,8 @@ export class TelemetryStore {
       retries: valueOf("retries"),
       overflowedCalls: valueOf("overflowedCalls"),
       droppedMirrors: valueOf("droppedMirrors"),
+      openedCircuits: valueOf("openedCircuits"),
+      ejections: valueOf("ejections"),
       shadowedCalls: valueOf("shadowedCalls"),
       auditedCalls: valueOf("auditedCalls"),
       trialDenials: valueOf("trialDenials"),

@@ -1,10 +1,11 @@
 /**
- * Which endpoints of a service are to be checked, and how.
+ * Which endpoints of a service are to be checked, and how, and by what their
+ * outliers are detected.
  *
  * @module
  */
 import { reaches, type HealthCheck } from "../engine/health-check.ts";
-import type { CheckPlan } from "../wire/rpc.ts";
+import type { CheckPlan, OutlierOrder } from "../wire/rpc.ts";
 import { addressAt, endpointsOf } from "./compile.ts";
 import { endpointId } from "./members.ts";
 import { findService, spaceOf, splitName, type Space, type World } from "./state.ts";
@@ -23,6 +24,16 @@ export function checkPlan(world: World, service: string): CheckPlan | null {
     .filter(({ address }) => reaches(check, address))
     .map((member) => ({ id: endpointId(member, name), address: addressAt(space, name, member) }));
   return targets.length === 0 ? null : { check, targets };
+}
+
+/** By what the outcomes of calls to a service (`namespace/name`) are pooled; `null` when they are not. */
+export function outlierOrder(world: World, service: string): OutlierOrder | null {
+  const [namespace, name] = splitName(service);
+  const space = spaceOf(world, namespace);
+  const policy = trafficAt(space, name)?.traffic.outlier;
+  if (policy === undefined || findService(world, service) === undefined) return null;
+  const endpoints = endpointsOf(space, name).map((member) => endpointId(member, name));
+  return endpoints.length === 0 ? null : { policy, endpoints };
 }
 
 /** What a check of a service asks that is not done, or not soon. */

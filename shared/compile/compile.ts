@@ -279,6 +279,7 @@ function compileEndpoint(member: Member, place: Place): Endpoint {
   const { space, namespace, name, needsAge, check, inbound } = place;
   const id = endpointId(member, name);
   const { health, since } = conditionOf(space, name, member, check);
+  const ejectedUntil = space.outliers.get(name)?.get(id);
   return {
     id,
     address: addressAt(space, name, member),
@@ -286,6 +287,7 @@ function compileEndpoint(member: Member, place: Place): Endpoint {
     weight: member.weight,
     health,
     isEjected: space.ejected.get(name)?.has(id) ?? false,
+    ...(ejectedUntil === undefined ? {} : { ejectedUntil }),
     ...(needsAge && since !== null ? { since } : {}),
     isJoined: member.isJoined,
     workload: `${namespace}/${member.serviceAccount}`,

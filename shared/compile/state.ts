@@ -11,6 +11,7 @@ import type { OverloadPolicy } from "../engine/overload.ts";
 import type { PathLevel } from "../engine/path.ts";
 import type { Priority } from "../engine/priority.ts";
 import type { Revocations, TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
+import type { Millis } from "../engine/time.ts";
 import type { Resource } from "../wire/resource.ts";
 import type { BackendTlsPolicySpec } from "../wire/resources/backend-tls-policy.ts";
 import type { GatewaySpec } from "../wire/resources/gateway.ts";
@@ -110,6 +111,8 @@ export interface Space {
   readonly registered: Map<string, readonly Member[]>;
   /** By service: ids that its shared circuit took out. */
   readonly ejected: Map<string, ReadonlySet<string>>;
+  /** By service: until when outlier detection keeps endpoints out, by id. */
+  readonly outliers: Map<string, ReadonlyMap<string, Millis>>;
   /** By service: what its checks say of endpoints, by id. */
   readonly checked: Map<string, ReadonlyMap<string, Verdict>>;
   readonly members: Members;
@@ -183,6 +186,7 @@ function createSpace(): Space {
     declared: new Map(),
     registered: new Map(),
     ejected: new Map(),
+    outliers: new Map(),
     checked: new Map(),
     members: createMembers(),
   };

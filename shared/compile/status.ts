@@ -4,8 +4,9 @@
  * @module
  */
 import type { HealthCheck } from "../engine/health-check.ts";
+import type { Millis } from "../engine/time.ts";
 import { formatAddress } from "../wire/address.ts";
-import type { ServiceStatus } from "../wire/rpc.ts";
+import type { MeshStatus, ServiceStatus } from "../wire/rpc.ts";
 import { endpointsOf } from "./compile.ts";
 import { conditionOf } from "./health-check.ts";
 import { endpointId, type Member } from "./members.ts";
@@ -13,19 +14,37 @@ import { compareText, inOrder } from "./multimap.ts";
 import type { Space, World } from "./state.ts";
 import { trafficAt } from "./traffic.ts";
 
-/** All services of a namespace, or of the mesh (`null`), by namespace and name. */
-export function servicesOf(world: World, namespace: string | null): ServiceStatus[] {
+/** All services of a namespace, or of the mesh (`null`), as they are at `now`, by namespace and name. */
+export function servicesOf(world: World, namespace: string | null, now: Millis): ServiceStatus[] {
   return [...world.spaces]
     .filter(([name]) => namespace === null || name === namespace)
     .sort(([a], [b]) => compareText(a, b))
     .flatMap(([name, space]) =>
-      inOrder(space.services).map((service) => describeService(space, name, service)),
+      inOrder(space.services).map((service) => describeService({ space, namespace: name, now }, service)),
     );
 }
 
+/** Services in numbers. */
+export function countServices(
+  services: readonly ServiceStatus[],
+): Pick<MeshStatus, "services" | "endpoints" | "healthyEndpoints" | "ejected"> {
+  const endpoints = services.flatMap((service) => service.endpoints);
+  const ejected = services
+    .map(({ namespace, name, endpoints: own }) => ({
+      service: `${namespace}/${name}`,
+      endpoints: own.filter(({ isEjected }) => isEjected).length,
+    }))
+    .filter((service) => service.endpoints > 0);
+  return {
+    services: services.length,
+    endpoints: endpoints.length,
+    healthyEndpoints: endpoints.filter(({ health, isEjected }) => health === "healthy" && !isEjected).length,
+    ...(ejected.length === 0 ? {} : { ejected }),
+  };
+}
+
 function describeService(
-  space: Space,
-  namespace: string,
+  { space, namespace, now }: { readonly space: Space; readonly namespace: string; readonly now: Millis },
   { metadata: { name }, spec }: { metadata: { name: string }; spec: Pick<ServiceStatus, "ports"> },
 ): ServiceStatus {
   const check = trafficAt(space, name)?.check ?? null;
@@ -34,7 +53,7 @@ function describeService(
     name,
     ports: spec.ports.map((port) => ({ name: port.name, port: port.port })),
     endpoints: endpointsOf(space, name).map((member) =>
-      describeEndpoint({ space, service: name, check }, member),
+      describeEndpoint({ space, service: name, check, now }, member),
     ),
   };
 }
@@ -43,10 +62,11 @@ interface Place {
   readonly space: Space;
   readonly service: string;
   readonly check: HealthCheck | null;
+  readonly now: Millis;
 }
 
 function describeEndpoint(
-  { space, service, check }: Place,
+  { space, service, check, now }: Place,
   member: Member,
 ): ServiceStatus["endpoints"][number] {
   const id = endpointId(member, service);
@@ -56,7 +76,8 @@ function describeEndpoint(
     version: member.labels["version"] ?? "",
     weight: member.weight,
     health: conditionOf(space, service, member, check).health,
-    isEjected: space.ejected.get(service)?.has(id) ?? false,
+    isEjected:
+      space.ejected.get(service)?.has(id) === true || now < (space.outliers.get(service)?.get(id) ?? 0),
     source: member.source,
   };
 }

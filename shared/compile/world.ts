@@ -6,7 +6,9 @@
  *
  * @module
  */
+import type { Ejection } from "../engine/outlier.ts";
 import { DIRECTORY, serviceKey, type UnitKey, type VerificationKey } from "../engine/snapshot.ts";
+import type { Millis } from "../engine/time.ts";
 import type { Name } from "../front-doors/consul/chain.ts";
 import { entriesIn, entryKey, isEntry } from "../front-doors/consul/entries.ts";
 import { parseAddress } from "../wire/address.ts";
@@ -327,6 +329,34 @@ export function setChecked(
   if (verdicts.length === 0) checked.delete(name);
   else checked.set(name, new Map(verdicts.map(({ id, ...verdict }) => [id, verdict])));
   return new Set([serviceKey(service)]);
+}
+
+/** Replaces what outlier detection keeps out of a service, and until when. Answers the units that may have changed. */
+export function setOutliers(
+  world: World,
+  service: string,
+  ejections: readonly Ejection[],
+): ReadonlySet<UnitKey> {
+  const [namespace, name] = splitName(service);
+  const { outliers } = openSpace(world, namespace);
+  if (ejections.length === 0) outliers.delete(name);
+  else outliers.set(name, new Map(ejections.map(({ endpoint, until }) => [endpoint, until])));
+  return new Set([serviceKey(service)]);
+}
+
+/** Drops ejections that have run out from services that are to be compiled: hosts ended them by themselves. */
+export function dropRunOut(world: World, keys: Iterable<UnitKey>, now: Millis): void {
+  const prefix = serviceKey("");
+  for (const key of keys) {
+    if (!key.startsWith(prefix)) continue;
+    const [namespace, name] = splitName(key.slice(prefix.length));
+    const outliers = world.spaces.get(namespace)?.outliers;
+    const known = outliers?.get(name);
+    if (outliers === undefined || known === undefined) continue;
+    const left = new Map([...known].filter(([, until]) => now < until));
+    if (left.size === 0) outliers.delete(name);
+    else outliers.set(name, left);
+  }
 }
 
 /** Replaces the authority's public keys. Answers the units that may have changed. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isOpen, type Circuit } from "./circuit.ts";
+import { CLOSED, isDue, isOpen, type Circuit } from "./circuit.ts";
 import type { Locality } from "./locality.ts";
 import type { Millis } from "./time.ts";
 
@@ -51,11 +51,13 @@ export interface Endpoint {
 /** The circuit that a host keeps for an endpoint; `undefined` is closed. */
 export type CircuitOf = (id: string) => Circuit | undefined;
 
-/** What a host's circuits say, and how much that counts. */
-export interface Circuits {
-  readonly of: CircuitOf;
+/** What a host's own calls say of endpoints, and how much that counts. */
+export interface Findings {
+  readonly circuitOf: CircuitOf;
   /** `CircuitPolicy.rejects` of the service. */
   readonly rejects: boolean;
+  /** Whether the host's outlier detection keeps an endpoint out. Absent: none. */
+  readonly isOut?: (id: string) => boolean;
 }
 
 /**
@@ -63,10 +65,13 @@ export interface Circuits {
  * circuit that is closed or due for a probe. Order is kept; when all may, the
  * answer is the given array itself.
  *
- * Below `panicRatio` of those that are not draining, health and ejection are
- * disregarded: what the mesh was told is then more likely wrong than true, and
- * the few that are left would be overrun (Envoy's panic threshold; 0 turns it
- * off).
+ * What the shared circuit took out comes back by a probe, which a host makes
+ * whose own circuit is due. What outlier detection took out, the mesh's or the
+ * host's own, comes back when its time is over.
+ *
+ * Below `panicRatio` of those that are not draining, health and ejections are
+ * disregarded: what is known is then more likely wrong than true, and the few
+ * that are left would be overrun (Envoy's panic threshold; 0 turns it off).
  *
  * Circuits that reject stay in force even then, so that an empty answer with
  * endpoints that are not draining means open circuits, or no panic. Circuits
@@ -75,22 +80,24 @@ export interface Circuits {
  */
 export function usable(
   endpoints: readonly Endpoint[],
-  circuits: Circuits,
+  findings: Findings,
   panicRatio: number,
   now: Millis,
 ): readonly Endpoint[] {
+  const { circuitOf } = findings;
   const isShut = (id: string): boolean => {
-    const circuit = circuits.of(id);
+    const circuit = circuitOf(id);
     return circuit !== undefined && isOpen(circuit, now);
   };
-  if (endpoints.every((endpoint) => isWell(endpoint) && !isShut(endpoint.id))) return endpoints;
+  const isUp = (endpoint: Endpoint): boolean => isWell(endpoint, findings, now);
+  if (endpoints.every((endpoint) => isUp(endpoint) && !isShut(endpoint.id))) return endpoints;
 
   const staying = endpoints.filter(({ health }) => health !== "draining");
-  const well = staying.filter(isWell);
+  const well = staying.filter(isUp);
   const candidates = well.filter(({ id }) => !isShut(id));
   const isPanic = candidates.length < panicRatio * staying.length;
   const told = isPanic ? staying : well;
-  if (!circuits.rejects) return isPanic || candidates.length === 0 ? told : candidates;
+  if (!findings.rejects) return isPanic || candidates.length === 0 ? told : candidates;
   return isPanic ? told.filter(({ id }) => !isShut(id)) : candidates;
 }
 
@@ -104,6 +111,13 @@ export function withoutTried(
   return untried.length === 0 ? candidates : untried;
 }
 
-function isWell({ health, isEjected }: Endpoint): boolean {
-  return health === "healthy" && !isEjected;
+/** Whether an endpoint may get calls by what is known of it, apart from open circuits. */
+export function isWell(
+  { id, health, isEjected, ejectedUntil }: Endpoint,
+  { circuitOf, isOut }: Findings,
+  now: Millis,
+): boolean {
+  if (health !== "healthy" || isOut?.(id) === true) return false;
+  if (ejectedUntil !== undefined && now < ejectedUntil) return false;
+  return !isEjected || isDue(circuitOf(id) ?? CLOSED, now);
 }

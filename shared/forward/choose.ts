@@ -14,6 +14,7 @@ import * as circuits from "./circuits.ts";
 import { hashFor } from "./hash-key.ts";
 import { nearest } from "./nearby.ts";
 import type { Section } from "./nearby.ts";
+import { findingsOf } from "./outliers.ts";
 import type { Plan } from "./plan.ts";
 
 /** The endpoint for the next try: one not tried before if there is one. `null` when none may be used. */
@@ -21,8 +22,8 @@ export async function choose(call: Call, plan: Plan, choices: Choices): Promise<
   const { service, pool, pin } = plan;
   if (pin !== null) return service.unit.endpoints.find(({ id }) => id === pin) ?? null;
   const { circuit, panicRatio } = pool.policy;
-  const known = { of: (id: string) => service.traffic.circuits.get(id), rejects: circuit.rejects };
-  const candidates = usable(pool.endpoints, known, panicRatio, call.mesh.ports.now());
+  const now = call.mesh.ports.now();
+  const candidates = usable(pool.endpoints, findingsOf(plan, now), panicRatio, now);
   const kept = plan.session === null ? null : keptFor(call, plan, candidates, choices);
   if (kept !== null && (await circuits.admit(call.mesh, plan, kept.id))) return kept;
   const whole = { endpoints: pool.endpoints, usable: candidates };

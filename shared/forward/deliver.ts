@@ -36,6 +36,7 @@ import { suffer } from "./faults.ts";
 import { race } from "./hedging.ts";
 import type { Finish } from "./hedging.ts";
 import { mirror } from "./mirrors.ts";
+import * as outliers from "./outliers.ts";
 import type { Plan } from "./plan.ts";
 import { refuse } from "./refusal.ts";
 import type { Answer, Refusal } from "./refusal.ts";
@@ -178,6 +179,7 @@ async function tryAt(call: Call, plan: Plan, tries: Tries, { endpoint, control }
   // A try that was ended because another had answered, or nobody waits any more, says nothing about its endpoint.
   if ((control?.signal.aborted === true || isGone(call)) && outcome.kind !== "timeout") return outcome;
   circuits.settle(call.mesh, plan, endpoint.id, evidenceOf(endpoint, outcome));
+  outliers.settle(call.mesh, plan, endpoint.id, outcome);
   learn(call, plan, { endpoint, outcome }, sentAt);
   return outcome;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { authorize } from "../engine/authorize.ts";
+import { isWell, type Findings } from "../engine/endpoint.ts";
 import * as redirect from "../engine/redirect.ts";
 import type { RequestView } from "../engine/request.ts";
 import type { Backend, Match } from "../engine/route.ts";
@@ -13,7 +14,7 @@ import type { InboundPolicy, ServiceUnit, TrafficPolicy } from "../engine/snapsh
 import type { ExplainedBackend } from "../wire/explain.ts";
 import { modeAt } from "./inbound.ts";
 import { rewriteOf } from "./plan.ts";
-import { asRewritten, inputOf, load, type Inquiry } from "./explain-inquiry.ts";
+import { asRewritten, inputOf, load, type Inquiry, type Knowledge } from "./explain-inquiry.ts";
 
 /** How a rule reaches its backends. */
 export interface Approach {
@@ -74,15 +75,19 @@ async function explainFailover(
       service,
       subset,
       endpoints: endpoints.length,
-      usable: countUsable(endpoints),
+      usable: countUsable(knowledge, endpoints),
       isMissing: unit === null,
     };
   });
   return { failover: await Promise.all(explained) };
 }
 
-function countUsable(endpoints: ServiceUnit["endpoints"]): number {
-  return endpoints.filter(({ health, isEjected }) => health === "healthy" && !isEjected).length;
+/** An explanation is no host: it knows what hosts are told. */
+const NO_FINDINGS: Findings = { circuitOf: () => undefined, rejects: false };
+
+function countUsable(knowledge: Knowledge, endpoints: ServiceUnit["endpoints"]): number {
+  const now = knowledge.now();
+  return endpoints.filter((endpoint) => isWell(endpoint, NO_FINDINGS, now)).length;
 }
 
 function seenBy({ filters }: Backend, { view, match }: Approach): RequestView {
@@ -125,7 +130,7 @@ function describe(inquiry: Inquiry, place: Place, { view, match }: Approach): De
   const timeouts = action?.timeouts ?? traffic.timeouts;
   return {
     endpoints: endpoints.length,
-    usable: countUsable(endpoints),
+    usable: countUsable(inquiry.knowledge, endpoints),
     loadBalancing: traffic.loadBalancing.kind,
     timeoutMs: timeouts.requestMs ?? null,
     retries: (action?.retry ?? traffic.retry).retries,

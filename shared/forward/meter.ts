@@ -88,6 +88,8 @@ function noCounts(): Writable<HostCounters> {
     retries: 0,
     overflowedCalls: 0,
     droppedMirrors: 0,
+    openedCircuits: 0,
+    ejections: 0,
     shadowedCalls: 0,
     auditedCalls: 0,
     trialDenials: 0,

@@ -16,6 +16,7 @@ import type { Body } from "./body.ts";
 import { MIRRORED_HEADER, startTrail } from "./call.ts";
 import type { Call } from "./call.ts";
 import { admitTo } from "./callee.ts";
+import { findingsOf } from "./outliers.ts";
 import { loadService, straightTo } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import type { Copy, Mesh } from "./state.ts";
@@ -99,10 +100,10 @@ function planOf({ authority, path }: Plan, plan: Plan): Plan {
   };
 }
 
-function pick(call: Call, { service, pool }: Plan): Endpoint | null {
+function pick(call: Call, plan: Plan): Endpoint | null {
   const { random, now } = call.mesh.ports;
-  const { circuit, panicRatio, loadBalancing } = pool.policy;
-  const circuits = { of: (id: string) => service.traffic.circuits.get(id), rejects: circuit.rejects };
-  const candidates = usable(pool.endpoints, circuits, panicRatio, now());
+  const { pool } = plan;
+  const { panicRatio, loadBalancing } = pool.policy;
+  const candidates = usable(pool.endpoints, findingsOf(plan, now()), panicRatio, now());
   return balance.pick(candidates, loadBalancing, pool.load, { random, now: now(), hash: null });
 }

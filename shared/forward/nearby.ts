@@ -5,13 +5,14 @@
  * @module
  */
 import { usable } from "../engine/endpoint.ts";
-import type { Circuits, Endpoint } from "../engine/endpoint.ts";
+import type { Endpoint } from "../engine/endpoint.ts";
 import { climb, DEFAULT_LOCALITY, drawAt, healthOf, loadsOf } from "../engine/locality.ts";
 import type { Groups } from "../engine/locality.ts";
 import type { Call } from "./call.ts";
 import { hasTried } from "./choices.ts";
 import type { Choices } from "./choices.ts";
 import { pointFor } from "./hash-key.ts";
+import { findingsOf } from "./outliers.ts";
 import type { Plan } from "./plan.ts";
 import { groupsIn } from "./pool.ts";
 
@@ -46,9 +47,9 @@ export function nearest(call: Call, plan: Plan, choices: Choices): Section | nul
   if (loads === null) return null;
   const section = sights[drawAt(loads, pointFor(call, policy.loadBalancing, choices, "group"))];
   if (section === undefined || !isScarce(groups.kind, sights)) return section ?? null;
-  const circuits = circuitsOf(plan, policy.circuit.rejects);
   const { endpoints } = section;
-  return { endpoints, usable: usable(endpoints, circuits, policy.panicRatio, call.mesh.ports.now()) };
+  const now = call.mesh.ports.now();
+  return { endpoints, usable: usable(endpoints, findingsOf(plan, now), policy.panicRatio, now) };
 }
 
 /**
@@ -72,12 +73,9 @@ export function lookAt(call: Call, plan: Plan): Sight {
 function look(call: Call, plan: Plan, endpoints: readonly Endpoint[]): Sight {
   const { overprovisioning } = plan.pool.policy.locality ?? DEFAULT_LOCALITY;
   // Without panic, and with every circuit in force: what can be used without hope or need.
-  const sound = usable(endpoints, circuitsOf(plan, true), 0, call.mesh.ports.now());
+  const now = call.mesh.ports.now();
+  const sound = usable(endpoints, { ...findingsOf(plan, now), rejects: true }, 0, now);
   return { endpoints, usable: sound, health: healthOf(endpoints, sound, overprovisioning) };
-}
-
-function circuitsOf({ service }: Plan, rejects: boolean): Circuits {
-  return { of: (id) => service.traffic.circuits.get(id), rejects };
 }
 
 interface Field {

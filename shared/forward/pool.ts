@@ -9,9 +9,10 @@ import type { Bulkhead } from "../engine/concurrency.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
 import { DEFAULT_LOCALITY, groupsOf, OTHERS, retainGroups } from "../engine/locality.ts";
 import type { Groups, Locality } from "../engine/locality.ts";
+import type { Tracker } from "../engine/outlier.ts";
 import type { ServiceUnit, TrafficPolicy } from "../engine/snapshot.ts";
 import type { Random } from "../engine/time.ts";
-import { bulkheadOf, loadOf } from "./traffic.ts";
+import { bulkheadOf, loadOf, trackerOf } from "./traffic.ts";
 import type { Traffic } from "./traffic.ts";
 
 export interface Pool {
@@ -22,6 +23,8 @@ export interface Pool {
   readonly bulkhead: Bulkhead;
   /** `null` where places do not count: the policy says so, or no endpoint tells its own. */
   readonly grouping: Grouping | null;
+  /** What outlier detection has seen; `null` where the policy does without. */
+  readonly tracker: Tracker | null;
 }
 
 /** How a pool's endpoints are grouped, made when a place is first asked for: a host may learn of its own late. */
@@ -44,10 +47,13 @@ export function linkPools(unit: ServiceUnit, traffic: Traffic, random: Random): 
     const endpoints = unit.endpoints.filter(({ id }) => ids.has(id));
     const policy = subset.traffic ?? unit.traffic;
     const [load, bulkhead] = [loadOf(traffic, name, random), bulkheadOf(traffic, name)];
-    subsets.set(name, linkPool({ endpoints, policy, load, bulkhead }));
+    const tracker = trackerOf(traffic, name, policy);
+    subsets.set(name, linkPool({ endpoints, policy, load, bulkhead, tracker }));
   }
+  const { endpoints, traffic: policy } = unit;
   const { load, bulkhead } = traffic;
-  return { whole: linkPool({ endpoints: unit.endpoints, policy: unit.traffic, load, bulkhead }), subsets };
+  const tracker = trackerOf(traffic, "", policy);
+  return { whole: linkPool({ endpoints, policy, load, bulkhead, tracker }), subsets };
 }
 
 function linkPool(pool: Omit<Pool, "grouping">): Pool {

@@ -21,7 +21,7 @@ import { linkDirectory } from "./directory.ts";
 import type { LinkedDirectory } from "./directory.ts";
 import { linkPools } from "./pool.ts";
 import type { Pools } from "./pool.ts";
-import { quiet, retain } from "./traffic.ts";
+import { quiet, retain, welcome } from "./traffic.ts";
 import type { Traffic } from "./traffic.ts";
 import { flawOf } from "./unit-check.ts";
 
@@ -168,6 +168,7 @@ function linkUnit(unit: Unit, previous: Linked | undefined, linking: Linking): L
 
 function linkService(unit: ServiceUnit, previous: Linked | undefined, linking: Linking): LinkedService {
   const traffic = previous?.kind === "service" ? previous.traffic : quiet(linking.random);
+  if (previous?.kind === "service") welcome(traffic, previous.unit, unit);
   retain(traffic, unit);
   return {
     kind: "service",

@@ -191,7 +191,9 @@ export const serviceStatus = z
           version: z.string(),
           weight: z.number(),
           health: z.enum(["healthy", "unhealthy", "draining"]),
-          isEjected: z.boolean().meta({ description: "Taken out by the mesh's shared circuit." }),
+          isEjected: z
+            .boolean()
+            .meta({ description: "Taken out by the mesh's shared circuit or its outlier detection." }),
           source: z.enum(["declared", "registered"]),
         }),
       )
@@ -400,6 +402,11 @@ export const meshStatus = z
     services: z.int(),
     endpoints: z.int(),
     healthyEndpoints: z.int(),
+    ejected: z
+      .array(z.object({ service: z.string(), endpoints: z.int() }))
+      .readonly()
+      .exactOptional()
+      .meta({ description: "Services of which endpoints are ejected, and how many." }),
   })
   .meta({ id: "MeshStatus" });
 

@@ -58,6 +58,10 @@ export interface HostCounters {
   readonly overflowedCalls: number;
   /** Copies for mirrors that were not sent: too large a body, too many in flight, or no endpoint to take them. */
   readonly droppedMirrors: number;
+  /** Circuits that this host opened; a probe that failed is not counted. */
+  readonly openedCircuits: number;
+  /** Endpoints that this host's outlier detection took out. */
+  readonly ejections: number;
   /** Calls that rate limits in shadow mode would have refused, once for each limit. */
   readonly shadowedCalls: number;
   /** Calls that AuthorizationPolicies with `action: AUDIT` told of. */

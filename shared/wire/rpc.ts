@@ -8,7 +8,8 @@
 import type { Address, Health } from "../engine/endpoint.ts";
 import type { HealthCheck, Verdict } from "../engine/health-check.ts";
 import type { Locality } from "../engine/locality.ts";
-import type { Ejection, OutcomeCounts, OutlierPolicy } from "../engine/outlier.ts";
+import type { OutcomeCounts } from "../engine/outlier-counts.ts";
+import type { Ejection, OutlierPolicy } from "../engine/outlier.ts";
 import type { Revocations, Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
 import type { Rate } from "../engine/limit.ts";
 import type { Ask, Grant } from "../engine/limit-lease.ts";
@@ -195,6 +196,8 @@ export interface MeshStatus {
   readonly services: number;
   readonly endpoints: number;
   readonly healthyEndpoints: number;
+  /** Services of which endpoints are ejected, and how many. Absent: none. */
+  readonly ejected?: readonly { readonly service: string; readonly endpoints: number }[];
 }
 
 export interface RegistryApi {
@@ -330,7 +333,7 @@ export interface OutlierOrder {
 export interface OutcomeReport {
   /** Names the isolate; with `sequence` it makes a report's delivery idempotent. */
   readonly reporter: string;
-  /** Counts the reporter's reports of the service from 1. */
+  /** Grows with each of the reporter's reports of the service. */
   readonly sequence: number;
   readonly counts: readonly OutcomeCounts[];
 }
@@ -357,13 +360,17 @@ export interface CircuitReport {
   /** Names the isolate. */
   readonly reporter: string;
   readonly state: "open" | "closed";
+  /** Until its next probe. The report counts for twice as long, and a minute at least; absent: a minute. */
+  readonly openForMs?: number;
 }
 
 export interface CircuitApi {
   /** Folds transitions seen by a host; publishes an ejection once enough reporters agree. */
   report(service: string, reports: readonly CircuitReport[]): Promise<void>;
-  /** Grants the half-open probe of an endpoint to one reporter at a time. */
-  /** `forMs`: how long the grant excludes others; 5,000 unless given, up to 300,000. */
+  /**
+   * Grants the half-open probe of an endpoint to one reporter at a time.
+   * `forMs`: how long the grant excludes others; 5,000 unless given, 100 to 300,000.
+   */
   claimProbe(service: string, endpoint: string, reporter: string, forMs?: number): Promise<boolean>;
 }
 

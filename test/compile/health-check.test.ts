@@ -121,7 +121,7 @@ describe("the plan", () => {
 function healthIn(world: World): string[] {
   const unit = compileUnit(world, "service:shop/a");
   const told = unit?.kind === "service" ? unit.endpoints.map(({ id, health }) => `${id} ${health}`) : [];
-  const status = servicesOf(world, "shop")[0]?.endpoints.map(({ id, health }) => `${id} ${health}`);
+  const status = servicesOf(world, "shop", 0)[0]?.endpoints.map(({ id, health }) => `${id} ${health}`);
   expect(status).toEqual(told);
   return told;
 }

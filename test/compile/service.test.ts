@@ -219,14 +219,14 @@ test("services are listed with their endpoints", () => {
   ]);
   setEjected(world, "shop/reviews-v2", ["reviews/z"]);
   const empty = { namespace: "other", name: "a", ports: [], endpoints: [] };
-  expect(servicesOf(world, "other")).toEqual([empty]);
-  expect(servicesOf(world, "none")).toEqual([]);
-  expect(servicesOf(world, null).map(({ namespace, name }) => `${namespace}/${name}`)).toEqual([
+  expect(servicesOf(world, "other", 0)).toEqual([empty]);
+  expect(servicesOf(world, "none", 0)).toEqual([]);
+  expect(servicesOf(world, null, 0).map(({ namespace, name }) => `${namespace}/${name}`)).toEqual([
     "other/a",
     "shop/reviews",
     "shop/reviews-v2",
   ]);
-  expect(servicesOf(world, "shop")[1]).toEqual({
+  expect(servicesOf(world, "shop", 0)[1]).toEqual({
     namespace: "shop",
     name: "reviews-v2",
     ports: [{ name: "", port: 9080 }],

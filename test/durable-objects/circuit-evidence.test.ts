@@ -70,6 +70,24 @@ describe("fold", () => {
   ])("%s", (_name, before, report, after) => {
     expect(circuitEvidence.fold(before, report, NOW)).toEqual(after);
   });
+
+  test.each([
+    ["a minute at least", 10_000, undefined],
+    ["twice as long as it is open", 40_000, 80_000],
+    ["ten minutes at most", 1e9, 600_000],
+  ])("a report counts for %s", (_name, openForMs, lifeMs) => {
+    const { open: marks } = circuitEvidence.fold(NO_EVIDENCE, { ...open("a"), openForMs }, NOW);
+    expect(marks).toEqual([{ reporter: "a", at: NOW, lifeMs }]);
+    const last = NOW + (lifeMs ?? 60_000) - 1;
+    const left = [last, last + 1].map((now) => circuitEvidence.expire(evidence(marks), now).open.length);
+    expect(left).toEqual([1, 0]);
+  });
+
+  test("whoever holds the probe gives it back with an answer; another's answer leaves it", () => {
+    const held = evidence([mark("b")], false, { reporter: "a", until: NOW + 5000 });
+    expect(circuitEvidence.fold(held, closed("a"), NOW)).toEqual(evidence([mark("b")]));
+    expect(circuitEvidence.fold(held, closed("c"), NOW)).toEqual(held);
+  });
 });
 
 describe("claim", () => {
@@ -92,12 +110,23 @@ describe("claim", () => {
     ["a lapsed one is granted", evidence([], false, { ...probe, until: NOW }), true, mine],
     [
       "one from before the clock stepped back",
-      evidence([], false, { ...probe, until: NOW + 5001 }),
+      evidence([], false, { ...probe, until: NOW + 300_001 }),
       true,
       mine,
     ],
   ])("%s", (_name, before, isGranted, probe) => {
-    expect(circuitEvidence.claim(before, "a", NOW)).toEqual({ isGranted, evidence: { ...before, probe } });
+    const answer = circuitEvidence.claim(before, { reporter: "a" }, NOW);
+    expect(answer).toEqual({ isGranted, evidence: { ...before, probe } });
+  });
+
+  test.each([
+    ["as long as was asked", 20_000, 20_000],
+    ["the most", 1e9, 300_000],
+    ["the least", 0, 100],
+    ["the least for what is no time", Number.NaN, 100],
+  ])("a lease is %s", (_name, forMs, lasts) => {
+    const { evidence: held } = circuitEvidence.claim(NO_EVIDENCE, { reporter: "a", forMs }, NOW);
+    expect(held.probe).toEqual({ reporter: "a", until: NOW + lasts });
   });
 });
 

@@ -136,6 +136,31 @@ test("of fifty hosts one probes; the next after its lease, although the object w
   expect(await circuit().claimProbe(service, "b", "other")).toBe(false);
 });
 
+test("a probe is leased for as long as its host's circuit is open, and given back by an answer", async () => {
+  expect(await circuit().claimProbe(service, "a", "host-1", 40_000)).toBe(true);
+  await evictDurableObject(stub());
+  pass(39_999);
+  expect(await circuit().claimProbe(service, "a", "host-2", 40_000)).toBe(false);
+  await evictDurableObject(stub());
+  pass(1);
+  expect(await circuit().claimProbe(service, "a", "host-2", 40_000)).toBe(true);
+  await report("host-2", "closed");
+  expect(await circuit().claimProbe(service, "a", "host-3", 40_000)).toBe(true);
+});
+
+test("an ejection lasts for as long as its hosts wait to probe", async () => {
+  for (const reporter of ["host-1", "host-2"]) {
+    await circuit().report(service, [{ endpoint: "a", reporter, state: "open", openForMs: 50_000 }]);
+    await evictDurableObject(stub());
+  }
+  pass(99_999);
+  await runDurableObjectAlarm(stub());
+  expect(await told()).toEqual({ sequence: start, ejected: ["a"] });
+  pass(1);
+  await runDurableObjectAlarm(stub());
+  expect(await told()).toEqual({ sequence: start + 100_000, ejected: [] });
+});
+
 test("the record is bounded: what is new is dropped, what is known still counts", async () => {
   const many = Array.from({ length: 1000 }, (_, index) => ({
     endpoint: `e${String(index).padStart(3, "0")}-${"x".repeat(315)}`,

@@ -20,6 +20,8 @@ export const NO_COUNTS: HostCounters = {
   retries: 0,
   overflowedCalls: 0,
   droppedMirrors: 0,
+  openedCircuits: 0,
+  ejections: 0,
   shadowedCalls: 0,
   auditedCalls: 0,
   trialDenials: 0,

@@ -114,6 +114,8 @@ describe("totals", () => {
       report(4, [...tail, series({ route: "0/0", statusClass: "2xx" }, 1)], {
         overflowedCalls: 1,
         droppedMirrors: 0,
+        openedCircuits: 0,
+        ejections: 0,
         shadowedCalls: 0,
         auditedCalls: 0,
         trialDenials: 0,

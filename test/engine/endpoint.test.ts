@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Circuit } from "../../shared/engine/circuit.ts";
-import { usable, withoutTried, type Circuits } from "../../shared/engine/endpoint.ts";
+import { usable, withoutTried, type Findings } from "../../shared/engine/endpoint.ts";
 import { endpoint } from "./endpoints.ts";
 
 const T = 1_700_000_000_000;
@@ -14,9 +14,9 @@ const sick = endpoint("sick", { health: "unhealthy" });
 const ejected = endpoint("ejected", { isEjected: true });
 const leaving = endpoint("leaving", { health: "draining" });
 
-const OPEN: Circuit = { kind: "open", since: T, probeAt: T + 1000 };
-const PROBING: Circuit = { kind: "probing", since: T, probeAt: T + 1000 };
-const STEERING: Circuits = { of: () => undefined, rejects: false };
+const OPEN: Circuit = { kind: "open", since: T, probeAt: T + 1000, openMs: 1000 };
+const PROBING: Circuit = { kind: "probing", since: T, probeAt: T + 1000, openMs: 1000 };
+const STEERING: Findings = { circuitOf: () => undefined, rejects: false };
 
 test.each([
   ["none at all", [], 0.5, []],
@@ -42,13 +42,13 @@ test.each<[string, Circuit, now: number, ids: string[]]>([
 ])("%s, whether it rejects or steers", (_name, circuit, now, ids) => {
   const circuits = new Map([["a", circuit]]);
   const idsWith = (rejects: boolean): string[] =>
-    usable([a, b], { of: (id) => circuits.get(id), rejects }, 0.5, now).map(({ id }) => id);
+    usable([a, b], { circuitOf: (id) => circuits.get(id), rejects }, 0.5, now).map(({ id }) => id);
   expect([idsWith(true), idsWith(false)]).toEqual([ids, ids]);
 });
 
 /** All endpoints with these ids have an open circuit. */
-const open = (rejects: boolean, ...ids: string[]): Circuits => ({
-  of: (id) => (ids.includes(id) ? OPEN : undefined),
+const open = (rejects: boolean, ...ids: string[]): Findings => ({
+  circuitOf: (id) => (ids.includes(id) ? OPEN : undefined),
   rejects,
 });
 

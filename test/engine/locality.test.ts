@@ -194,7 +194,7 @@ test("no call goes to an endpoint that cannot be used while some group can carry
     const groups = groupsOf(endpoints, DEFAULT_LOCALITY, HERE);
     if (groups === null) continue;
     const sound = groups.list.map((group) =>
-      usable(group.endpoints, { of: () => undefined, rejects: true }, 0, 0),
+      usable(group.endpoints, { circuitOf: () => undefined, rejects: true }, 0, 0),
     );
     const healths = groups.list.map((group, index) => healthOf(group.endpoints, sound[index] ?? [], 1.4));
     const loads = loadsOf(groups, healths);

@@ -201,7 +201,7 @@ test("opens a circuit, tells the mesh, lets one probe out when it is time, and c
   expect(await codeOf(notOurs)).toEqual([503, "circuit.open"]);
   expect(probe.status).toBe(200);
   expect(kit.calls.circuits).toEqual([
-    { endpoint: "a", reporter: "reporter-1", state: "open" },
+    { endpoint: "a", reporter: "reporter-1", state: "open", openForMs: 10_000 },
     { endpoint: "a", reporter: "reporter-1", state: "closed" },
   ]);
 });

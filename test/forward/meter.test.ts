@@ -33,6 +33,8 @@ test("gathers calls of one series and reports them together", async () => {
         retries: 0,
         overflowedCalls: 0,
         droppedMirrors: 0,
+        openedCircuits: 0,
+        ejections: 0,
         shadowedCalls: 0,
         auditedCalls: 0,
         trialDenials: 0,

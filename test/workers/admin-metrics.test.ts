@@ -12,6 +12,7 @@ const STATUS: MeshStatus = {
   services: 4,
   endpoints: 7,
   healthyEndpoints: 5,
+  ejected: [{ service: "shop/reviews", endpoints: 2 }],
 };
 
 const HOST = {
@@ -22,6 +23,8 @@ const HOST = {
   retries: 5,
   overflowedCalls: 6,
   droppedMirrors: 7,
+  openedCircuits: 11,
+  ejections: 12,
   shadowedCalls: 8,
   auditedCalls: 9,
   trialDenials: 10,
@@ -96,9 +99,21 @@ test("every family, with calls of two methods in one histogram", () => {
     "# HELP selvedge_dropped_mirrors_total Copies for mirrors that were not sent.",
     "# TYPE selvedge_dropped_mirrors_total counter",
     "selvedge_dropped_mirrors_total 7",
+    "# HELP selvedge_opened_circuits_total Circuits of endpoints that hosts opened.",
+    "# TYPE selvedge_opened_circuits_total counter",
+    "selvedge_opened_circuits_total 11",
+    "# HELP selvedge_ejections_total Endpoints that outlier detection of hosts took out.",
+    "# TYPE selvedge_ejections_total counter",
+    "selvedge_ejections_total 12",
     "# HELP selvedge_shadowed_calls_total Calls that limits in shadow mode would have refused.",
     "# TYPE selvedge_shadowed_calls_total counter",
     "selvedge_shadowed_calls_total 8",
+    "# HELP selvedge_audited_calls_total Calls that policies with action AUDIT told of.",
+    "# TYPE selvedge_audited_calls_total counter",
+    "selvedge_audited_calls_total 9",
+    "# HELP selvedge_trial_denials_total Calls that authorization policies on trial would have denied.",
+    "# TYPE selvedge_trial_denials_total counter",
+    "selvedge_trial_denials_total 10",
     "# HELP selvedge_revision The revision in force.",
     "# TYPE selvedge_revision gauge",
     "selvedge_revision 3",
@@ -115,6 +130,9 @@ test("every family, with calls of two methods in one histogram", () => {
     "# TYPE selvedge_endpoints gauge",
     'selvedge_endpoints{health="healthy"} 5',
     'selvedge_endpoints{health="unhealthy"} 2',
+    "# HELP selvedge_ejected_endpoints Endpoints that are out for all hosts.",
+    "# TYPE selvedge_ejected_endpoints gauge",
+    'selvedge_ejected_endpoints{destination_service="reviews",destination_namespace="shop"} 2',
   ]);
 });
 

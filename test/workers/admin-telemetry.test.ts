@@ -26,6 +26,8 @@ test("topology and metrics show the calls that hosts report", async () => {
       retries: 2,
       overflowedCalls: 0,
       droppedMirrors: 0,
+      openedCircuits: 0,
+      ejections: 0,
       shadowedCalls: 0,
       auditedCalls: 0,
       trialDenials: 0,

@@ -37,6 +37,8 @@ function report(reporter: string, source: string): CallReport {
       retries: 0,
       overflowedCalls: 0,
       droppedMirrors: 0,
+      openedCircuits: 0,
+      ejections: 0,
       shadowedCalls: 0,
       auditedCalls: 0,
       trialDenials: 0,

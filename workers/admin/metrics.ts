@@ -29,6 +29,8 @@ const HOST_COUNTERS: readonly (readonly [key: keyof HostCounters, name: string, 
   ["retries", "selvedge_retries_total", "Tries beyond the first one of a call."],
   ["overflowedCalls", "selvedge_overflowed_calls_total", "Calls counted as `other`, at the cap of series."],
   ["droppedMirrors", "selvedge_dropped_mirrors_total", "Copies for mirrors that were not sent."],
+  ["openedCircuits", "selvedge_opened_circuits_total", "Circuits of endpoints that hosts opened."],
+  ["ejections", "selvedge_ejections_total", "Endpoints that outlier detection of hosts took out."],
   ["shadowedCalls", "selvedge_shadowed_calls_total", "Calls that limits in shadow mode would have refused."],
   ["auditedCalls", "selvedge_audited_calls_total", "Calls that policies with action AUDIT told of."],
   [
@@ -51,7 +53,15 @@ function registryGauges(status: MeshStatus): readonly string[] {
       ["", { health: "healthy" }, status.healthyEndpoints],
       ["", { health: "unhealthy" }, unhealthy],
     ]),
+    family("selvedge_ejected_endpoints", "gauge", "Endpoints that are out for all hosts.", ejected(status)),
   ];
+}
+
+function ejected(status: MeshStatus): readonly Sample[] {
+  return (status.ejected ?? []).map(({ service, endpoints }): Sample => {
+    const [namespace, name] = splitName(service);
+    return ["", { destination_service: name, destination_namespace: namespace }, endpoints];
+  });
 }
 
 function requests(series: readonly CallSeries[]): string {
