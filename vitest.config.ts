@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [
-            "test/{engine,wire,compile,front-doors,identity,forward,cli,conformance-tables}/**/*.test.ts",
+            "test/{engine,wire,compile,front-doors,identity,forward,cli,chaos,conformance-tables}/**/*.test.ts",
           ],
         },
       },

@@ -10,6 +10,7 @@ import type {
   CertificateTarget,
   ClientCertificate,
   ExternalTarget,
+  ObjectTarget,
   ServiceTarget,
   WorkerConfig,
 } from "./worker-config.ts";
@@ -25,6 +26,8 @@ export interface RuntimeSocket {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string;
   readonly target: ServiceTarget;
+  /** Whether other runtimes may call the target's methods through it. Off for sockets that strangers reach. */
+  readonly carriesRpc: boolean;
 }
 
 /** Prefixes the names of Workers, so that none is taken for a built-in service such as `internet`. */
@@ -33,13 +36,19 @@ const EXTERNAL = "external:";
 const CERTIFICATE = "certificate:";
 const OBJECTS = "objects";
 
+/** The host of a CONNECT request that turns a connection between two runtimes into one for RPC. */
+const RPC = `capnpConnectHost = "rpc.invalid:1"`;
+
+/** All Workers by name. */
+type Workers = ReadonlyMap<string, WorkerConfig>;
+
 /** Writes the whole configuration. Objects are kept in `objectsDir`, an absolute path. */
 export function runtimeConfig(
   workers: readonly BundledWorker[],
   sockets: readonly RuntimeSocket[],
   objectsDir: string,
 ): string {
-  const names = new Set(workers.map(({ config }) => config.name));
+  const names: Workers = new Map(workers.map(({ config }) => [config.name, config]));
   const services = [
     // Endpoints of the local mesh are on loopback and private networks.
     `(name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)))`,
@@ -58,9 +67,10 @@ export function runtimeConfig(
   ].join("\n");
 }
 
-function socketEntry({ name, address, target }: RuntimeSocket, names: ReadonlySet<string>): string {
+function socketEntry({ name, address, target, carriesRpc }: RuntimeSocket, names: Workers): string {
   const service = designator(target, names, `socket ${name}`);
-  return `(name = ${text(name)}, address = ${text(address)}, http = (), service = ${service})`;
+  const http = carriesRpc ? `(${RPC})` : "()";
+  return `(name = ${text(name)}, address = ${text(address)}, http = ${http}, service = ${service})`;
 }
 
 /** One service for each address that some binding leads to. */
@@ -70,7 +80,7 @@ function externalServices(workers: readonly BundledWorker[]): string[] {
   );
   return [...new Set(addresses)].map(
     (address) =>
-      `(name = ${text(EXTERNAL + address)}, external = (address = ${text(address)}, http = (style = host)))`,
+      `(name = ${text(EXTERNAL + address)}, external = (address = ${text(address)}, http = (style = host, ${RPC})))`,
   );
 }
 
@@ -101,7 +111,7 @@ function isCertificate(target: BindingTarget): target is CertificateTarget {
   return "certificate" in target;
 }
 
-function workerService({ config, bundle }: BundledWorker, names: ReadonlySet<string>): string {
+function workerService({ config, bundle }: BundledWorker, names: Workers): string {
   const { name, objectClasses } = config;
   const fields = [
     `modules = [(name = "worker.js", esModule = embed ${text(bundle)})]`,
@@ -119,7 +129,7 @@ function workerService({ config, bundle }: BundledWorker, names: ReadonlySet<str
   return `(name = ${text(WORKER + name)}, worker = (${fields.join(", ")}))`;
 }
 
-function bindings(config: WorkerConfig, names: ReadonlySet<string>): string[] {
+function bindings(config: WorkerConfig, names: Workers): string[] {
   const vars = Object.entries(config.vars).map(([name, value]) =>
     typeof value === "string"
       ? `(name = ${text(name)}, text = ${text(value)})`
@@ -129,41 +139,46 @@ function bindings(config: WorkerConfig, names: ReadonlySet<string>): string[] {
     const service = serviceOf(config, name, target, names);
     return `(name = ${text(name)}, service = ${service})`;
   });
-  const objects = Object.entries(config.objectBindings).map(([name, className]) => {
-    if (!config.objectClasses.some((known) => known.className === className)) {
-      throw cannotStart(
-        `${config.name}: durable_objects binding ${name}: no migration creates the class ${className}`,
-      );
-    }
-    return `(name = ${text(name)}, durableObjectNamespace = ${text(className)})`;
+  const objects = Object.entries(config.objectBindings).map(([name, target]) => {
+    const user = `${config.name}: durable_objects binding ${name}`;
+    return `(name = ${text(name)}, durableObjectNamespace = ${objectDesignator(target, names, user)})`;
   });
   return [...vars, ...services, ...objects];
 }
 
-function serviceOf(
-  config: WorkerConfig,
-  binding: string,
-  target: BindingTarget,
-  names: ReadonlySet<string>,
-): string {
+function serviceOf(config: WorkerConfig, binding: string, target: BindingTarget, names: Workers): string {
   if (isExternal(target)) return `(name = ${text(EXTERNAL + target.external)})`;
   if (isCertificate(target)) return `(name = ${text(certificateName(config, binding))})`;
   return designator(target, names, `${config.name}: services binding ${binding}`);
 }
 
-function designator(target: ServiceTarget, names: ReadonlySet<string>, user: string): string {
-  const { service, entrypoint, props } = target;
-  if (!names.has(service)) {
-    throw cannotStart(
-      `${user} names the Worker "${service}", which is not among those started: ${[...names].join(", ")}`,
-    );
+function objectDesignator({ service, className }: ObjectTarget, names: Workers, user: string): string {
+  const classes = existing(service, names, user).objectClasses;
+  if (!classes.some((known) => known.className === className)) {
+    throw cannotStart(`${user}: no migration of ${service} creates the class ${className}`);
   }
+  return `(className = ${text(className)}, serviceName = ${text(WORKER + service)})`;
+}
+
+function designator(target: ServiceTarget, names: Workers, user: string): string {
+  const { service, entrypoint, props } = target;
+  existing(service, names, user);
   const fields = [
     `name = ${text(WORKER + service)}`,
     ...(entrypoint === undefined ? [] : [`entrypoint = ${text(entrypoint)}`]),
     ...(props === undefined ? [] : [`props = (json = ${text(JSON.stringify(props))})`]),
   ];
   return `(${fields.join(", ")})`;
+}
+
+function existing(service: string, names: Workers, user: string): WorkerConfig {
+  const worker = names.get(service);
+  if (worker === undefined) {
+    throw cannotStart(
+      `${user} names the Worker "${service}", which is not among those started: ${[...names.keys()].join(", ")}`,
+    );
+  }
+  return worker;
 }
 
 function list(items: readonly string[]): string {

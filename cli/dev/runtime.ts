@@ -30,7 +30,10 @@ export interface RuntimeOptions {
   readonly port?: number;
   /** Where objects are stored, and bundles and configuration written. Made if absent. */
   readonly stateDir: string;
-  /** Further sockets, by name, each on a free port of `host`: doors past the mesh, for tests and benchmarks. */
+  /**
+   * Further sockets, by name, each on a free port of `host`: doors past the mesh, for tests and benchmarks. An
+   * external binding of another runtime can call the target's methods through one.
+   */
   readonly sockets?: Readonly<Record<string, ServiceTarget>>;
   /** Takes each line that workerd prints; standard error, marked `workerd: `, unless given. */
   readonly output?: (line: string) => void;
@@ -109,11 +112,17 @@ async function writeConfig(options: RuntimeOptions, host: string): Promise<strin
   const configs = options.workers.map(readWorkerConfig);
   const workers: BundledWorker[] = configs.map((config) => ({ config, bundle: `${config.name}.js` }));
   const sockets: RuntimeSocket[] = [
-    { name: MAIN_SOCKET, address: `${host}:${options.port ?? 0}`, target: { service: options.main } },
+    {
+      name: MAIN_SOCKET,
+      address: `${host}:${options.port ?? 0}`,
+      target: { service: options.main },
+      carriesRpc: false,
+    },
     ...Object.entries(options.sockets ?? {}).map(([name, target]) => ({
       name,
       address: `${host}:0`,
       target,
+      carriesRpc: true,
     })),
   ];
   const config = runtimeConfig(workers, sockets, objectsDir);

@@ -16,7 +16,10 @@ export interface ServiceTarget {
   readonly props?: Readonly<Record<string, unknown>>;
 }
 
-/** A server outside of the runtime that a binding leads to, as `host:port`. It sees Host and path as they were sent. */
+/**
+ * A server outside of the runtime that a binding leads to, as `host:port`. It sees Host and path as they were sent.
+ * If it is a socket of another runtime, the binding carries RPC as well.
+ */
 export interface ExternalTarget {
   readonly external: string;
 }
@@ -48,6 +51,13 @@ export interface WorkerSource {
   readonly services?: Readonly<Record<string, BindingTarget>>;
 }
 
+/** An object class that a binding leads to. */
+export interface ObjectTarget {
+  readonly className: string;
+  /** The Worker that has it (`script_name`). */
+  readonly service: string;
+}
+
 export interface DurableObjectClass {
   readonly className: string;
   readonly hasSql: boolean;
@@ -62,8 +72,8 @@ export interface WorkerConfig {
   readonly compatibilityFlags: readonly string[];
   readonly vars: Readonly<Record<string, unknown>>;
   readonly services: Readonly<Record<string, BindingTarget>>;
-  /** Bindings to the Worker's own object classes: binding name → class name. */
-  readonly objectBindings: Readonly<Record<string, string>>;
+  /** Bindings to object classes, by name. */
+  readonly objectBindings: Readonly<Record<string, ObjectTarget>>;
   readonly objectClasses: readonly DurableObjectClass[];
 }
 
@@ -73,14 +83,15 @@ export function readWorkerConfig(source: WorkerSource): WorkerConfig {
   if (!existsSync(configPath)) throw cannotStart(`there is no file ${configPath}`);
   const config = unstable_readConfig({ config: configPath });
   refuseUnknown(config, configPath);
+  const name = required(config.name, "name", configPath);
   return {
-    name: required(config.name, "name", configPath),
+    name,
     main: source.main ?? required(config.main, "main", configPath),
     compatibilityDate: required(config.compatibility_date, "compatibility_date", configPath),
     compatibilityFlags: config.compatibility_flags,
     vars: { ...config.vars, ...source.vars },
     services: { ...servicesOf(config), ...source.services },
-    objectBindings: objectBindingsOf(config, configPath),
+    objectBindings: objectBindingsOf(config, name),
     objectClasses: objectClassesOf(config, configPath),
   };
 }
@@ -98,17 +109,13 @@ function servicesOf(config: Unstable_Config): Record<string, ServiceTarget> {
   return Object.fromEntries(entries);
 }
 
-function objectBindingsOf(config: Unstable_Config, configPath: string): Record<string, string> {
-  const entries = config.durable_objects.bindings.map(({ name, class_name, script_name }) => {
-    if (script_name !== undefined && script_name !== config.name) {
-      throw cannotStart(
-        `${configPath}: durable_objects binding ${name}: objects of another Worker (script_name) are not ` +
-          "supported locally; use a service binding to that Worker",
-      );
-    }
-    return [name, class_name];
-  });
-  return Object.fromEntries(entries);
+function objectBindingsOf(config: Unstable_Config, own: string): Record<string, ObjectTarget> {
+  return Object.fromEntries(
+    config.durable_objects.bindings.map(({ name, class_name, script_name }) => [
+      name,
+      { className: class_name, service: script_name ?? own },
+    ]),
+  );
 }
 
 /** The classes that exist after all migrations, in the order in which they were made. */

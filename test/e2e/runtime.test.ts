@@ -8,6 +8,9 @@ import { stateDir } from "./state-dir.ts";
 
 const FRONT = { configPath: fileURLToPath(new URL("fixtures/front/wrangler.toml", import.meta.url)) };
 const BACK = { configPath: fileURLToPath(new URL("fixtures/back/wrangler.toml", import.meta.url)) };
+const SHARING = { configPath: fileURLToPath(new URL("fixtures/sharing/wrangler.toml", import.meta.url)) };
+const CALLING = { configPath: fileURLToPath(new URL("fixtures/calling/wrangler.toml", import.meta.url)) };
+const NAMED = { service: "back", entrypoint: "Named" };
 
 async function start(options: Partial<RuntimeOptions>): Promise<Runtime> {
   const runtime = await startRuntime({
@@ -85,6 +88,27 @@ test("binds servers outside of the runtime, which see path and Host as the clien
   expect(answer).toContain('"back":{"url":"/a?b=%2f","host":"some.host:8080"}');
 });
 
+test("shares a Worker's objects with another that names it", async () => {
+  const runtime = await start({ workers: [SHARING, BACK], main: "sharing", sockets: { own: NAMED } });
+
+  const shared = await (await fetch(runtime.url)).json();
+
+  expect(shared).toBe(1);
+  expect(await (await fetch(runtime.socket("own").url)).json()).toMatchObject({ count: 2 });
+});
+
+test("calls methods of a Worker in another runtime, over a socket of it", async () => {
+  const back = await start({ workers: [BACK], main: "back", sockets: { named: NAMED } });
+  const external = `127.0.0.1:${back.socket("named").port}`;
+
+  const calling = await start({
+    workers: [{ ...CALLING, services: { BACK: { external } } }],
+    main: "calling",
+  });
+
+  expect(await (await fetch(calling.url)).json()).toBe(1);
+});
+
 test("keeps objects on disk over a crash", async () => {
   const directory = stateDir();
   const first = await start({ stateDir: directory });
@@ -125,6 +149,12 @@ test("says which port is taken", async () => {
 test("names a binding to a Worker that is not started", async () => {
   await expect(start({ workers: [FRONT] })).rejects.toThrow(
     'front: services binding BACK names the Worker "back", which is not among those started: front',
+  );
+});
+
+test("names objects of a Worker that is not started", async () => {
+  await expect(start({ workers: [SHARING], main: "sharing" })).rejects.toThrow(
+    'sharing: durable_objects binding COUNTER names the Worker "back", which is not among those started: sharing',
   );
 });
 

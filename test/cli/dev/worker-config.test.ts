@@ -35,6 +35,10 @@ service = "other"
 [[durable_objects.bindings]]
 name = "CART"
 class_name = "Cart"
+[[durable_objects.bindings]]
+name = "STOCK"
+class_name = "Stock"
+script_name = "warehouse"
 [[migrations]]
 tag = "v1"
 new_classes = ["Old"]
@@ -60,7 +64,10 @@ new_sqlite_classes = ["Cart"]
       MESH: { service: "selvedge", entrypoint: "Mesh", props: { namespace: "shop", serviceAccount: "shop" } },
       OTHER: { service: "another" },
     },
-    objectBindings: { CART: "Cart" },
+    objectBindings: {
+      CART: { className: "Cart", service: "shop" },
+      STOCK: { className: "Stock", service: "warehouse" },
+    },
     objectClasses: [
       { className: "Old", hasSql: false },
       { className: "Cart", hasSql: true },
@@ -76,11 +83,6 @@ test.each([
     "bindings that it cannot play",
     `${HEAD}[[kv_namespaces]]\nbinding = "KV"\nid = "1"\n[assets]\ndirectory = "public"`,
     "not supported by the local runtime: assets, kv_namespaces",
-  ],
-  [
-    "objects of another Worker",
-    `${HEAD}[[durable_objects.bindings]]\nname = "X"\nclass_name = "X"\nscript_name = "other"`,
-    "durable_objects binding X: objects of another Worker (script_name) are not supported locally",
   ],
   [
     "a migration that renames",

@@ -1,0 +1,68 @@
+/**
+ * Configuration of chaos runs: the service `web`, all in the namespace `chaos`.
+ *
+ * @module
+ */
+import type { Upstreams } from "./upstreams.ts";
+
+export type Document = Readonly<Record<string, unknown>>;
+
+export const NAMESPACE = "chaos";
+
+/** The service `web` with one endpoint per upstream, and how it is reached. */
+export function web(upstreams: Pick<Upstreams, "names" | "urlOf">, traffic: Document = {}): Document[] {
+  return [
+    service("web"),
+    ...upstreams.names.map((name) => endpoint("web", name, upstreams.urlOf(name))),
+    {
+      apiVersion: "selvedge.dev/v1",
+      kind: "TrafficPolicy",
+      metadata: { name: "web", namespace: NAMESPACE },
+      spec: { targetRefs: [{ kind: "Service", name: "web" }], ...traffic },
+    },
+  ];
+}
+
+/** A service of the endpoints that are labelled with its name. */
+export function service(name: string, namespace = NAMESPACE): Document {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace },
+    spec: { selector: { app: name }, ports: [{ port: 80 }] },
+  };
+}
+
+/** An endpoint of a service. */
+export function endpoint(app: string, name: string, address: string): Document {
+  return {
+    apiVersion: "selvedge.dev/v1",
+    kind: "Endpoint",
+    metadata: { name, namespace: NAMESPACE, labels: { app } },
+    spec: { address },
+  };
+}
+
+/** Marks every answer, so that it tells by which configuration the call was carried. */
+export function generation(n: number): Document {
+  return route({ filters: [mark(n)], backendRefs: [{ name: "web", port: 80 }] });
+}
+
+/** The same, but the mesh answers itself: nothing but the change is measured. */
+export function ownAnswer(n: number): Document {
+  return route({ filters: [mark(n)], respond: { status: 200 } });
+}
+
+function mark(n: number): Document {
+  const set = [{ name: "x-generation", value: String(n) }];
+  return { type: "ResponseHeaderModifier", responseHeaderModifier: { set } };
+}
+
+function route(rule: Document): Document {
+  return {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "HTTPRoute",
+    metadata: { name: "web", namespace: NAMESPACE },
+    spec: { parentRefs: [{ group: "", kind: "Service", name: "web" }], rules: [rule] },
+  };
+}

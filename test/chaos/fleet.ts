@@ -1,0 +1,151 @@
+/**
+ * A mesh with several isolates that share its objects, and objects that break
+ * on command. The isolates are Workers of one workerd process, each with its
+ * own state, as the platform's isolates have; Workers in processes of their
+ * own can join.
+ *
+ * @module
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { hashToken } from "../../cli/dev/admin-token.ts";
+import { type Client, createClient } from "../../cli/client.ts";
+import { bundleWorker } from "../../cli/dev/bundle.ts";
+import { type Runtime, startRuntime } from "../../cli/dev/runtime.ts";
+import { readWorkerConfig, type WorkerSource } from "../../cli/dev/worker-config.ts";
+import { applyAnswer, issuedToken } from "../../shared/wire/admin.ts";
+import type { z } from "zod";
+import { type Document, NAMESPACE } from "./documents.ts";
+import type { Target } from "./load.ts";
+import { type Objects, objectsAt } from "./objects.ts";
+
+const ADMIN_TOKEN = "chaos";
+const MESH_DOMAIN = "mesh.localhost";
+
+/** Longer than any run. */
+const TOKEN_TTL_SECONDS = 3_600;
+
+/** An apply beside 10,000 services, on a machine with other work. */
+const ADMIN_TIMEOUT_MS = 60_000;
+
+const ISOLATE_BUNDLE = "isolate.js";
+
+const MESH_CONFIG = fileURLToPath(new URL("../../wrangler.toml", import.meta.url));
+const JOINED_CONFIG = local("joined/wrangler.toml");
+
+export interface FleetOptions {
+  /** Isolates beside the one that the objects live in. */
+  readonly isolates: number;
+  /** Kept at the end if given; a fresh one otherwise. */
+  readonly stateDir?: string;
+  /** Takes each line that workerd prints; lost unless given. */
+  readonly output?: (line: string) => void;
+}
+
+export interface Fleet {
+  readonly runtime: Runtime;
+  readonly client: Client;
+  readonly objects: Objects;
+  /** The service `web`, asked for at each isolate by a workload of the mesh. */
+  readonly isolates: readonly Target[];
+  /** All of them or none; says by which revision. */
+  apply(documents: readonly Document[]): Promise<z.infer<typeof applyAnswer>>;
+  /** A Worker in a runtime of its own that passes calls on to `web`. Ends with the fleet. */
+  join(): Promise<Target>;
+  stop(): Promise<void>;
+}
+
+/** Starts the mesh. */
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), "selvedge-chaos-"));
+  const names = Array.from({ length: options.isolates }, (_, n) => `isolate-${n + 1}`);
+  mkdirSync(stateDir, { recursive: true });
+  // Once for all of them: what is bundled again from that takes no time.
+  if (names.length > 0) await bundleWorker(local("isolate/main.js"), join(stateDir, ISOLATE_BUNDLE));
+  const output = options.output ?? (() => undefined);
+  const runtime = await startRuntime({
+    workers: [meshWorker(), ...names.map((name) => isolateWorker(name, stateDir))],
+    main: "selvedge",
+    stateDir,
+    sockets: {
+      chaos: { service: "selvedge", entrypoint: "Chaos" },
+      join: {
+        service: "selvedge",
+        entrypoint: "Mesh",
+        props: { namespace: NAMESPACE, serviceAccount: "caller" },
+      },
+      ...Object.fromEntries(names.map((name) => [name, { service: name }])),
+    },
+    output,
+  });
+  const client = createClient({ server: runtime.url, token: ADMIN_TOKEN, timeoutMs: ADMIN_TIMEOUT_MS });
+  const authorization = `Bearer ${await tokenOf(client)}`;
+  const headers = { host: `web.${NAMESPACE}.${MESH_DOMAIN}`, authorization };
+  const joined: Promise<Runtime>[] = [];
+  return {
+    runtime,
+    client,
+    objects: objectsAt(runtime.socket("chaos").port),
+    isolates: names.map((name) => ({ port: runtime.socket(name).port, headers })),
+    apply: (documents) =>
+      client.call({ method: "POST", path: "/apply", body: { documents }, answer: applyAnswer }),
+    async join() {
+      const starting = startRuntime({
+        workers: [joinedWorker(runtime.socket("join").port)],
+        main: "joined",
+        stateDir: join(stateDir, `joined-${joined.length}`),
+        output,
+      });
+      joined.push(starting);
+      return { port: (await starting).port, headers: {} };
+    },
+    async stop() {
+      const started = await Promise.allSettled([runtime, ...joined]);
+      await Promise.all(started.map((each) => each.status === "fulfilled" && each.value.stop()));
+      if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function tokenOf(client: Client): Promise<string> {
+  const body = { workload: `${NAMESPACE}/client`, ttlSeconds: TOKEN_TTL_SECONDS };
+  const { token } = await client.call({ method: "POST", path: "/tokens", body, answer: issuedToken });
+  return token;
+}
+
+function meshWorker(): WorkerSource {
+  return { configPath: MESH_CONFIG, main: local("mesh/main.js"), vars: VARS };
+}
+
+const VARS = {
+  SELVEDGE_TRUST_DOMAIN: "selvedge.test",
+  SELVEDGE_MESH_DOMAIN: MESH_DOMAIN,
+  SELVEDGE_ADMIN_HOSTS: "127.0.0.1",
+  SELVEDGE_PRIVATE_ENDPOINTS: "allow",
+  SELVEDGE_ADMIN_TOKEN_SHA256: hashToken(ADMIN_TOKEN),
+  // Which lines are written is chance, and nobody reads them here.
+  SELVEDGE_LOG_SAMPLE: "0",
+};
+
+/** A Worker that is the mesh's again, but for its objects, which are those of the first. */
+function isolateWorker(name: string, stateDir: string): WorkerSource {
+  const { compatibilityDate, objectBindings } = readWorkerConfig({ configPath: MESH_CONFIG });
+  const bindings = Object.entries(objectBindings).map(
+    ([binding, { className }]) =>
+      `[[durable_objects.bindings]]\nname = "${binding}"\nclass_name = "${className}"\nscript_name = "selvedge"\n`,
+  );
+  const head = `name = "${name}"\nmain = "${ISOLATE_BUNDLE}"\ncompatibility_date = "${compatibilityDate}"\n`;
+  const configPath = join(stateDir, `${name}.toml`);
+  writeFileSync(configPath, head + bindings.join(""));
+  return { configPath, vars: VARS };
+}
+
+function joinedWorker(port: number): WorkerSource {
+  return { configPath: JOINED_CONFIG, services: { MESH: { external: `127.0.0.1:${port}` } } };
+}
+
+function local(path: string): string {
+  return fileURLToPath(new URL(`workers/${path}`, import.meta.url));
+}
