@@ -7,6 +7,7 @@
 import { ask } from "../e2e/http-client.ts";
 
 export const OBJECT_CLASSES = [
+  "AdminObject",
   "RegistryObject",
   "HealthObject",
   "CircuitObject",

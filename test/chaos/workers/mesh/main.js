@@ -64,6 +64,7 @@ function breakable(Base, className, binding) {
   return Breakable;
 }
 
+export const AdminObject = breakable(mesh.AdminObject, "AdminObject", "ADMIN");
 export const RegistryObject = breakable(mesh.RegistryObject, "RegistryObject", "REGISTRY");
 export const HealthObject = breakable(mesh.HealthObject, "HealthObject", "HEALTH");
 export const CircuitObject = breakable(mesh.CircuitObject, "CircuitObject", "CIRCUIT");
