@@ -47,6 +47,10 @@ export interface Env {
   readonly SELVEDGE_TRUSTED_HOPS?: string;
   /** Where the edge is, `region` or `region/zone`; what the platform tells of requests unless set. */
   readonly SELVEDGE_LOCALITY?: string;
+  /** Where the registry keeps copies of compiled units, for hosts that start while it is out of reach. */
+  readonly SNAPSHOTS?: KVNamespace;
+  /** How old these copies may be, as a duration such as `24h`, the default. */
+  readonly SELVEDGE_SNAPSHOT_MAX_AGE?: string;
   /** The dispatch namespace of endpoints `dispatch:NAME`. */
   readonly DISPATCH?: DispatchNamespace;
 }

@@ -11,6 +11,7 @@ import { serviceKey, type UnitKey } from "../shared/engine/snapshot.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import type { CheckPlan, OutlierOrder } from "../shared/wire/rpc.ts";
 import { healthOf, type Env } from "./env.ts";
+import type { Outbox } from "./errands.ts";
 
 export const ORDER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE check_orders (
@@ -33,9 +34,6 @@ const REASSURE_MS = 600_000;
 /** Connections that an object may have waiting for an answer. */
 const AT_ONCE = 6;
 
-/** When the alarm comes back if its handler dies on the way. */
-const SAFETY_ALARM_MS = 10_000;
-
 interface Order extends Record<string, SqlStorageValue> {
   service: string;
   sequence: number;
@@ -53,7 +51,7 @@ interface Wanted {
   readonly outlier: OutlierOrder | null;
 }
 
-export class HealthOrders {
+export class HealthOrders implements Outbox {
   readonly #storage: DurableObjectStorage;
   readonly #env: Env;
 
@@ -64,41 +62,25 @@ export class HealthOrders {
 
   /**
    * Writes the orders that follow from a change to these units, in the
-   * transaction of the change. The alarm that sends them is set with it: the
-   * platform stores both or neither.
+   * transaction of the change.
    */
   update(world: World, keys: Iterable<UnitKey>): void {
     const prefix = serviceKey("");
     const services = [...keys].flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
-    const changed = services.filter((service) =>
-      this.#put(service, {
-        plan: checkPlan(world, service),
-        outlier: outlierOrder(world, service),
-      }),
-    );
-    if (changed.length > 0) void this.#storage.setAlarm(Date.now());
-  }
-
-  /** Sends what is due, and sets the alarm for the rest. */
-  async deliver(): Promise<void> {
-    try {
-      await this.#storage.setAlarm(Date.now() + SAFETY_ALARM_MS);
-      for (let due = this.#due(); due.length > 0; due = this.#due()) {
-        await Promise.all(due.map((order) => this.#send(order)));
-      }
-      const next = this.#nextDue();
-      if (next === null) await this.#storage.deleteAlarm();
-      else await this.#storage.setAlarm(next);
-    } catch (error) {
-      // Thrown errors are retried six times and then the alarm is gone; the safety alarm stays.
-      console.error("registry: orders for health checks could not be sent", error);
+    for (const service of services) {
+      this.#put(service, { plan: checkPlan(world, service), outlier: outlierOrder(world, service) });
     }
   }
 
-  /** Makes up for a lost alarm. */
-  async rearm(): Promise<void> {
-    const next = this.#nextDue();
-    if (next !== null && (await this.#storage.getAlarm()) === null) await this.#storage.setAlarm(next);
+  async deliver(): Promise<void> {
+    for (let due = this.#due(); due.length > 0; due = this.#due()) {
+      await Promise.all(due.map((order) => this.#send(order)));
+    }
+  }
+
+  nextDue(): Millis | null {
+    return this.#storage.sql.exec<{ at: number | null }>("SELECT min(due_at) AS at FROM check_orders").one()
+      .at;
   }
 
   async #send({ service, sequence, body, outlier }: Order): Promise<void> {
@@ -113,11 +95,11 @@ export class HealthOrders {
     }
   }
 
-  /** Answers whether the order is another than before. The sequence follows the clock, so that none is used twice. */
-  #put(service: string, wanted: Wanted): boolean {
+  /** Writes an order that is another than before. The sequence follows the clock, so that none is used twice. */
+  #put(service: string, wanted: Wanted): void {
     const [body, outlier] = [textOf(wanted.plan), textOf(wanted.outlier)];
     const [known] = this.#storage.sql.exec<Order>("SELECT * FROM check_orders WHERE service = ?", service);
-    if (body === (known?.body ?? null) && outlier === (known?.outlier ?? null)) return false;
+    if (body === (known?.body ?? null) && outlier === (known?.outlier ?? null)) return;
     const sequence = Math.max(this.#lastSequence() + 1, Date.now());
     this.#storage.sql.exec("INSERT OR REPLACE INTO facts VALUES ('check_sequence', ?)", String(sequence));
     this.#storage.sql.exec(
@@ -129,7 +111,6 @@ export class HealthOrders {
       outlier,
       Date.now(),
     );
-    return true;
   }
 
   #lastSequence(): number {
@@ -142,11 +123,6 @@ export class HealthOrders {
   #due(): Order[] {
     const query = "SELECT * FROM check_orders WHERE due_at <= ? ORDER BY due_at, service LIMIT ?";
     return [...this.#storage.sql.exec<Order>(query, Date.now(), AT_ONCE)];
-  }
-
-  #nextDue(): Millis | null {
-    return this.#storage.sql.exec<{ at: number | null }>("SELECT min(due_at) AS at FROM check_orders").one()
-      .at;
   }
 
   /** The object has it. An order that is newer meanwhile stays due. */

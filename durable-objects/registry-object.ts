@@ -36,6 +36,7 @@ import type {
   Via,
 } from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
+import { Errands } from "./errands.ts";
 import { HealthOrders } from "./health-orders.ts";
 import {
   invert,
@@ -53,6 +54,7 @@ import { RegistryWatch } from "./registry-watch.ts";
 import { clashes, judge } from "./registry-foreign.ts";
 import { MAX_OWNED, readOwners, trespasses } from "./registry-tenancy.ts";
 import { migrate } from "./schema.ts";
+import { SnapshotOutbox } from "./snapshot-outbox.ts";
 import { UnitStore } from "./unit-store.ts";
 
 /**
@@ -82,6 +84,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   readonly #store: RegistryStore;
   readonly #units: UnitStore;
   readonly #orders: HealthOrders;
+  readonly #snapshots: SnapshotOutbox;
+  readonly #errands: Errands;
   readonly #watch = new RegistryWatch();
   #world: world.World | null = null;
 
@@ -91,13 +95,15 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.#store = new RegistryStore(ctx.storage.sql);
     this.#units = new UnitStore(ctx.storage.sql);
     this.#orders = new HealthOrders(ctx.storage, env);
+    this.#snapshots = new SnapshotOutbox(ctx.storage, env, this.#units);
+    this.#errands = new Errands(ctx.storage, [this.#orders, this.#snapshots]);
     this.#compileAnewIfNeeded();
-    void ctx.blockConcurrencyWhile(() => this.#orders.rearm());
+    void ctx.blockConcurrencyWhile(() => this.#errands.rearm());
   }
 
-  /** Tells health objects what to check. Running twice, early or late does no harm. */
+  /** Tells health objects what to check, and stores units outside. Running twice, early or late does no harm. */
   override async alarm(): Promise<void> {
-    await this.#orders.deliver();
+    await this.#errands.run();
   }
 
   /** Creates and configures resources: all of the documents or none. */
@@ -186,6 +192,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       version: this.#units.version(),
       resources: this.#store.countResources(),
       ...countServices(servicesOf(this.#loadWorld(), null, Date.now())),
+      store: this.#snapshots.status(),
     };
   }
 
@@ -308,8 +315,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   #commit({ keys, compiled }: Effect, write: () => void): void {
     this.ctx.storage.transactionSync(() => {
       write();
-      this.#units.write(compiled);
+      this.#units.write(compiled, this.#snapshots.settled());
       this.#orders.update(this.#loadWorld(), keys);
+      if (compiled.size > 0) this.#snapshots.update();
+      this.#errands.arm();
     });
     this.#watch.tell(compiled.keys());
   }

@@ -15,6 +15,20 @@ const MAX_TOMBSTONES = 10_000;
 /** A compiled unit as it is stored; `null` is a tombstone. */
 export type UnitBody = string | null;
 
+/** A place in the order in which units are stored elsewhere: by version, then key. */
+export interface Cursor {
+  readonly version: number;
+  readonly key: UnitKey;
+}
+
+/** Before the first unit. */
+export const FIRST: Cursor = { version: 0, key: "" };
+
+/** A unit to be stored elsewhere. */
+export interface StorableUnit extends Cursor {
+  readonly body: UnitBody;
+}
+
 export class UnitStore {
   readonly #sql: SqlStorage;
 
@@ -27,7 +41,8 @@ export class UnitStore {
     const { version } = this.#sql
       .exec<{ version: number | null }>("SELECT max(version) AS version FROM units")
       .one();
-    return version ?? 0;
+    // The newest change may have been one whose tombstones are all gone.
+    return Math.max(version ?? 0, this.#horizon());
   }
 
   /** A unit's JSON; `null` when it does not exist (any more). */
@@ -55,8 +70,22 @@ export class UnitStore {
     return new Set([...rows].map((row) => row.key));
   }
 
-  /** Writes changed units under one new version. Nothing changed: the version stays. */
-  write(changed: Iterable<readonly [UnitKey, UnitBody]>): void {
+  /** Units and tombstones in the order of their last change, from behind a place in it. */
+  after({ version, key }: Cursor, limit: number): StorableUnit[] {
+    const rows = this.#sql.exec<{ key: string; version: number; body: UnitBody }>(
+      "SELECT key, version, body FROM units WHERE (version, key) > (?, ?) ORDER BY version, key LIMIT ?",
+      version,
+      key,
+      limit,
+    );
+    return [...rows];
+  }
+
+  /**
+   * Writes changed units under one new version. Nothing changed: the version
+   * stays. Tombstones newer than `settled` are kept, however many they are.
+   */
+  write(changed: Iterable<readonly [UnitKey, UnitBody]>, settled = Number.POSITIVE_INFINITY): void {
     const version = this.version() + 1;
     for (const [key, body] of changed) {
       this.#sql.exec(
@@ -66,7 +95,7 @@ export class UnitStore {
         body,
       );
     }
-    this.#prune();
+    this.#prune(settled);
   }
 
   /** The newest version whose tombstones are gone: what happened up to it is not told one by one. */
@@ -75,13 +104,14 @@ export class UnitStore {
     return Number(row?.value ?? 0);
   }
 
-  #prune(): void {
+  #prune(settled: number): void {
     const [edge] = this.#sql.exec<{ version: number }>(
       "SELECT version FROM units WHERE body IS NULL ORDER BY version DESC LIMIT 1 OFFSET ?",
       MAX_TOMBSTONES,
     );
-    if (edge === undefined) return;
-    this.#sql.exec("DELETE FROM units WHERE body IS NULL AND version <= ?", edge.version);
-    this.#sql.exec("INSERT OR REPLACE INTO facts VALUES ('horizon', ?)", String(edge.version));
+    const horizon = Math.min(edge?.version ?? 0, settled);
+    if (horizon <= this.#horizon()) return;
+    this.#sql.exec("DELETE FROM units WHERE body IS NULL AND version <= ?", horizon);
+    this.#sql.exec("INSERT OR REPLACE INTO facts VALUES ('horizon', ?)", String(horizon));
   }
 }

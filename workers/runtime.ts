@@ -34,12 +34,14 @@ export function runtimePorts(
   };
 }
 
-function startTimer(ms: number, act: () => void): () => void {
+/** Calls `act` once after `ms`, unless the function that it returns was called before. */
+export function startTimer(ms: number, act: () => void): () => void {
   const timer = setTimeout(act, ms);
   return () => clearTimeout(timer);
 }
 
-function writeLine(line: Readonly<Record<string, unknown>>): void {
+/** Writes one line of the log. */
+export function writeLine(line: Readonly<Record<string, unknown>>): void {
   console.log(JSON.stringify(line));
 }
 

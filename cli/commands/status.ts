@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { meshStatus } from "../../shared/wire/admin.ts";
+import type { StoreStatus } from "../../shared/wire/rpc.ts";
 import type { Io } from "../io.ts";
 import { outputOption } from "../options.ts";
 import { plain, renderData } from "../output.ts";
@@ -20,10 +21,20 @@ export function addStatus(program: Command, io: Io): void {
         ["Trust domain", status.trustDomain],
         ["Revision", String(status.revision)],
         ["Snapshot", `version ${status.version}`],
+        ...(status.store === undefined ? [] : [["Copies", copies(status.store, status.version)]]),
         ["Resources", String(status.resources)],
         ["Services", String(status.services)],
         ["Endpoints", `${status.healthyEndpoints} of ${status.endpoints} healthy`],
       ];
       return io.out(rows.map(([name, value = ""]) => `${`${name}:`.padEnd(15)}${plain(value)}\n`).join(""));
     });
+}
+
+/** What hosts would start from if the registry were out of reach. */
+function copies(store: StoreStatus, version: number): string {
+  if (store.kind === "off")
+    return store.why === "no-secret" ? "none: no secret to sign them" : "none: no KV namespace SNAPSHOTS";
+  const lag = version - store.version;
+  const state = lag === 0 ? `version ${store.version}` : `version ${store.version}, ${lag} behind`;
+  return store.failures === 0 ? state : `${state}; storing fails, ${store.failures} times in a row`;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { cannotStart } from "./cannot-start.ts";
 import type {
   BindingTarget,
@@ -29,6 +30,19 @@ export interface RuntimeSocket {
   /** Whether other runtimes may call the target's methods through it. Off for sockets that strangers reach. */
   readonly carriesRpc: boolean;
 }
+
+/** What stands behind the KV bindings of the others. */
+export const KV_WORKER: WorkerConfig = {
+  name: "local-kv",
+  main: fileURLToPath(new URL("../../workers/local-kv.ts", import.meta.url)),
+  compatibilityDate: "2026-10-01",
+  compatibilityFlags: [],
+  vars: {},
+  services: {},
+  objectBindings: { NAMESPACE: "KvObject" },
+  objectClasses: [{ className: "KvObject", hasSql: true }],
+  kvNamespaces: {},
+};
 
 /** Prefixes the names of Workers, so that none is taken for a built-in service such as `internet`. */
 const WORKER = "worker:";
@@ -143,7 +157,11 @@ function bindings(config: WorkerConfig, names: Workers): string[] {
     const user = `${config.name}: durable_objects binding ${name}`;
     return `(name = ${text(name)}, durableObjectNamespace = ${objectDesignator(target, names, user)})`;
   });
-  return [...vars, ...services, ...objects];
+  const kvNamespaces = Object.entries(config.kvNamespaces).map(([name, namespace]) => {
+    const target = { service: KV_WORKER.name, props: { namespace } };
+    return `(name = ${text(name)}, kvNamespace = ${designator(target, names, name)})`;
+  });
+  return [...vars, ...services, ...objects, ...kvNamespaces];
 }
 
 function serviceOf(config: WorkerConfig, binding: string, target: BindingTarget, names: Workers): string {

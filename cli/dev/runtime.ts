@@ -14,7 +14,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { bundleWorker } from "./bundle.ts";
-import { type BundledWorker, runtimeConfig, type RuntimeSocket } from "./runtime-config.ts";
+import { type BundledWorker, KV_WORKER, runtimeConfig, type RuntimeSocket } from "./runtime-config.ts";
 import type { Failure } from "../failure.ts";
 import { cannotStart } from "./cannot-start.ts";
 import { noteRunning, refuseIfRunning } from "./state-lock.ts";
@@ -109,7 +109,9 @@ async function writeConfig(options: RuntimeOptions, host: string): Promise<strin
   mkdirSync(directory, { recursive: true });
   // Among the objects are private keys.
   mkdirSync(objectsDir, { recursive: true, mode: 0o700 });
-  const configs = options.workers.map(readWorkerConfig);
+  const given = options.workers.map(readWorkerConfig);
+  const needsKv = given.some(({ kvNamespaces }) => Object.keys(kvNamespaces).length > 0);
+  const configs = needsKv ? [...given, KV_WORKER] : given;
   const workers: BundledWorker[] = configs.map((config) => ({ config, bundle: `${config.name}.js` }));
   const sockets: RuntimeSocket[] = [
     {

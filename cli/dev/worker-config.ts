@@ -75,6 +75,8 @@ export interface WorkerConfig {
   /** Bindings to object classes, by name. */
   readonly objectBindings: Readonly<Record<string, ObjectTarget>>;
   readonly objectClasses: readonly DurableObjectClass[];
+  /** KV bindings: binding name → namespace. */
+  readonly kvNamespaces: Readonly<Record<string, string>>;
 }
 
 /** Reads one `wrangler.toml`. Throws a `Failure` when it asks for something that the local runtime lacks. */
@@ -93,6 +95,7 @@ export function readWorkerConfig(source: WorkerSource): WorkerConfig {
     services: { ...servicesOf(config), ...source.services },
     objectBindings: objectBindingsOf(config, name),
     objectClasses: objectClassesOf(config, configPath),
+    kvNamespaces: kvNamespacesOf(config),
   };
 }
 
@@ -118,6 +121,12 @@ function objectBindingsOf(config: Unstable_Config, own: string): Record<string, 
   );
 }
 
+/** A namespace without an id, which a deploy would make, is one of the Worker's own. */
+function kvNamespacesOf(config: Unstable_Config): Record<string, string> {
+  const entries = config.kv_namespaces.map(({ binding, id }) => [binding, id ?? `${config.name} ${binding}`]);
+  return Object.fromEntries(entries);
+}
+
 /** The classes that exist after all migrations, in the order in which they were made. */
 function objectClassesOf(config: Unstable_Config, configPath: string): DurableObjectClass[] {
   const classes = new Map<string, boolean>();
@@ -137,7 +146,7 @@ function objectClassesOf(config: Unstable_Config, configPath: string): DurableOb
 const KNOWN_KEYS: ReadonlySet<string> = new Set(
   (
     "configPath userConfigPath topLevelName definedEnvironments dev " +
-    "name main compatibility_date compatibility_flags vars services durable_objects migrations " +
+    "name main compatibility_date compatibility_flags vars services durable_objects migrations kv_namespaces " +
     "account_id route routes workers_dev preview_urls triggers send_metrics placement limits logpush " +
     "observability minify keep_names upload_source_maps rules jsx_factory jsx_fragment build python_modules"
   ).split(" "),

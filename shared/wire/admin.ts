@@ -407,6 +407,18 @@ export const meshStatus = z
       .readonly()
       .exactOptional()
       .meta({ description: "Services of which endpoints are ejected, and how many." }),
+    store: z
+      .discriminatedUnion("kind", [
+        z.object({
+          kind: z.literal("on"),
+          version: z.int().meta({ description: "All units up to this version are stored." }),
+          checkedAt: z.int().meta({ description: "When that was last true of everything; 0 for never." }),
+          failures: z.int().meta({ description: "Attempts to store in a row that failed." }),
+        }),
+        z.object({ kind: z.literal("off"), why: z.enum(["no-namespace", "no-secret"]) }),
+      ])
+      .optional()
+      .meta({ description: "The copies of the configuration outside of the registry." }),
   })
   .meta({ id: "MeshStatus" });
 

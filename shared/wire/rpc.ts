@@ -198,7 +198,23 @@ export interface MeshStatus {
   readonly healthyEndpoints: number;
   /** Services of which endpoints are ejected, and how many. Absent: none. */
   readonly ejected?: readonly { readonly service: string; readonly endpoints: number }[];
+  /** Absent from a release that keeps no copies. */
+  readonly store?: StoreStatus;
 }
+
+/** The copies of compiled units outside of the registry. */
+export type StoreStatus =
+  | {
+      readonly kind: "on";
+      /** All units up to this version are stored. */
+      readonly version: number;
+      /** When that was last true of everything, in milliseconds since the epoch; 0 for never. */
+      readonly checkedAt: number;
+      /** Attempts to store in a row that failed. */
+      readonly failures: number;
+    }
+  /** Nothing is stored: the Worker has no KV namespace `SNAPSHOTS`, or no secret to sign with. */
+  | { readonly kind: "off"; readonly why: "no-namespace" | "no-secret" };
 
 export interface RegistryApi {
   apply(request: ApplyRequest): Promise<Outcome<ApplyAnswer>>;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { StoreStatus } from "../../shared/wire/rpc.ts";
 import { against, ref, REVIEWS, SHOP } from "./commands-kit.ts";
 
 describe("diff", () => {
@@ -154,6 +155,21 @@ describe("what only looks", () => {
     ],
   ])("%s of %s", async (command, path, answer, out) => {
     expect(await against({ [`GET /api/v1${path}`]: answer }, [command])).toMatchObject({ code: 0, out });
+  });
+
+  test.each<[StoreStatus, string]>([
+    [{ kind: "on", version: 9, checkedAt: 1, failures: 0 }, "version 9"],
+    [{ kind: "on", version: 7, checkedAt: 1, failures: 0 }, "version 7, 2 behind"],
+    [
+      { kind: "on", version: 7, checkedAt: 1, failures: 3 },
+      "version 7, 2 behind; storing fails, 3 times in a row",
+    ],
+    [{ kind: "off", why: "no-secret" }, "none: no secret to sign them"],
+    [{ kind: "off", why: "no-namespace" }, "none: no KV namespace SNAPSHOTS"],
+  ])("status of a mesh whose copies are %o", async (store, copies) => {
+    const ran = await against({ "GET /api/v1/status": { ...status, store } }, ["status"]);
+
+    expect(ran).toMatchObject({ code: 0, out: expect.stringContaining(`\nCopies:        ${copies}\n`) });
   });
 
   test("version", async () => {

@@ -162,6 +162,19 @@ describe("sync", () => {
     });
   });
 
+  test("a version stays in force when all that it took away has been forgotten", async () => {
+    await apply([service("a")]);
+    await exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= 10000)
+      INSERT INTO units SELECT 'service:old/' || i, 3, NULL FROM n`);
+    // Changes no unit, and forgets.
+    await registry().publishEjections({ service: "shop/a", sequence: 1, ejected: [] });
+
+    expect(await exec("SELECT max(version) AS newest FROM units")).toEqual([{ newest: 2 }]);
+    expect(await versionNow()).toBe(3);
+    await apply([service("a", 81)]);
+    expect(keysOf(await sync({ version: 3, held: [key("a")] }))).toEqual([key("a")]);
+  });
+
   test("5,000 units may be wanted at once and no more", async () => {
     const wanted = Array.from({ length: 5_000 }, (_, index) => key(`s${index}`));
     expect((await sync({ wanted })).missing).toHaveLength(5_000);

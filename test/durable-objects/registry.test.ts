@@ -37,6 +37,7 @@ describe("apply", () => {
       services: 0,
       endpoints: 0,
       healthyEndpoints: 0,
+      store: { kind: "off", why: "no-secret" },
     });
     expect(await registry().revisions(10)).toEqual([]);
   });

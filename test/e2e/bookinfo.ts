@@ -87,7 +87,13 @@ export function sample(name: string): string {
   return fileURLToPath(new URL(`samples/${name}`, EXAMPLE));
 }
 
-function callService(runtime: Runtime, service: string, path: string, token: string | null): Promise<Answer> {
+/** Asks a service by its name in the mesh; `token` null for a caller without. */
+export function callService(
+  runtime: Runtime,
+  service: string,
+  path: string,
+  token: string | null,
+): Promise<Answer> {
   const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
   return ask({ port: runtime.port, host: `${service}.bookinfo.mesh.localhost`, path, headers });
 }

@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { resourceList } from "../../shared/wire/admin.ts";
-import { applyDocuments, clientOf, sample, startBookinfo, startMesh, type Bookinfo } from "./bookinfo.ts";
+import { applyDocuments, clientOf, sample, startBookinfo, startMesh } from "./bookinfo.ts";
 import { ask, inTurns, until } from "./http-client.ts";
+import { setOutage, WITH_OUTAGES } from "./outage.ts";
 import { stateDir } from "./state-dir.ts";
 
 test("an endpoint that dies under load costs no call", async () => {
@@ -88,12 +89,12 @@ test("a mesh that crashed serves again, with what was made of the example", asyn
 });
 
 test("traffic goes on without the registry, and takes changes once it is back", async () => {
-  const { bookinfo, outage } = await startWithOutages();
+  const bookinfo = await startBookinfo(WITH_OUTAGES);
   const token = await bookinfo.token("reviews");
   await bookinfo.page("/productpage");
   await bookinfo.call("ratings", "/ratings/0", token);
 
-  await outage("begin");
+  await setOutage(bookinfo.runtime, "begin");
   const statuses = new Set<number>();
   // Well past the age at which a host asks for news before it serves (1 s).
   const end = performance.now() + 2500;
@@ -103,7 +104,7 @@ test("traffic goes on without the registry, and takes changes once it is back", 
   }
   const unseen = await bookinfo.call("never-asked-for", "/", token);
   await expect(bookinfo.apply(sample("deny-ratings.yaml"))).rejects.toThrow("The mesh failed");
-  await outage("end");
+  await setOutage(bookinfo.runtime, "end");
   await bookinfo.apply(sample("deny-ratings.yaml"));
   const denied = await until(
     () => bookinfo.call("ratings", "/ratings/0", token),
@@ -119,40 +120,16 @@ test("traffic goes on without the registry, and takes changes once it is back", 
 });
 
 test("a mesh that never had its configuration refuses, and recovers", async () => {
-  const directory = stateDir();
-  const first = await startBookinfo({ stateDir: directory });
-  await first.runtime.stop();
-  const { bookinfo, outage } = await startWithOutages(directory);
-  await outage("begin");
-  const cold = await bookinfo.page("/productpage");
-  await outage("end");
+  const runtime = await startMesh(WITH_OUTAGES);
+  await setOutage(runtime, "begin");
+  const page = () => ask({ port: runtime.port, host: "bookinfo.localhost", path: "/productpage" });
+  const cold = await page();
+  await setOutage(runtime, "end");
 
-  const warm = await until(
-    () => bookinfo.page("/productpage"),
-    ({ status }) => status === 200,
-  );
+  const warm = await until(page, ({ status }) => status !== 503);
 
-  expect([cold.status, warm.status]).toEqual([503, 200]);
+  expect([cold.status, warm.status]).toEqual([503, 421]);
 });
-
-/** The mesh with a registry that can be made to fail, through a socket that is not the mesh's. */
-async function startWithOutages(
-  directory: string = stateDir(),
-): Promise<{ bookinfo: Bookinfo; outage(step: "begin" | "end"): Promise<void> }> {
-  const bookinfo = await startBookinfo({
-    stateDir: directory,
-    meshMain: fixture("mesh-with-outages.js"),
-    sockets: { outage: { service: "selvedge", entrypoint: "Outage" } },
-  });
-  const { port } = bookinfo.runtime.socket("outage");
-  return {
-    bookinfo,
-    async outage(step) {
-      const { status } = await ask({ port, host: "outage", path: `/${step}` });
-      expect(status).toBe(204);
-    },
-  };
-}
 
 function fixture(name: string): string {
   return fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));

@@ -13,6 +13,7 @@ const STATUS: MeshStatus = {
   endpoints: 7,
   healthyEndpoints: 5,
   ejected: [{ service: "shop/reviews", endpoints: 2 }],
+  store: { kind: "on", version: 8, checkedAt: 1, failures: 2 },
 };
 
 const HOST = {
@@ -120,6 +121,12 @@ test("every family, with calls of two methods in one histogram", () => {
     "# HELP selvedge_snapshot_version The version of the newest snapshot.",
     "# TYPE selvedge_snapshot_version gauge",
     "selvedge_snapshot_version 9",
+    "# HELP selvedge_stored_snapshot_version The version up to which all is stored outside the registry.",
+    "# TYPE selvedge_stored_snapshot_version gauge",
+    "selvedge_stored_snapshot_version 8",
+    "# HELP selvedge_store_failures Attempts to store in a row that failed.",
+    "# TYPE selvedge_store_failures gauge",
+    "selvedge_store_failures 2",
     "# HELP selvedge_resources Stored resources.",
     "# TYPE selvedge_resources gauge",
     "selvedge_resources 12",
@@ -142,6 +149,15 @@ test.each([
   ['a"b\\c\nd/e', 'source_workload="e",source_namespace="a\\"b\\\\c\\nd"'],
 ])("the source %j", (source, text) => {
   expect(renderMetrics({ series: [series({ source }, 0, 1)], host: HOST }, STATUS)).toContain(`{${text},`);
+});
+
+test.each<[string, Pick<MeshStatus, "store">]>([
+  ["is not stored", { store: { kind: "off", why: "no-secret" } }],
+  ["is stored by a release that does not tell", {}],
+])("nothing is told of a store where configuration %s", (_, { store }) => {
+  const { store: _on, ...rest } = STATUS;
+  const text = renderMetrics({ series: [], host: HOST }, store === undefined ? rest : { ...rest, store });
+  expect(text).not.toMatch(/^selvedge_stor/m);
 });
 
 test("calls of different status classes have histograms of their own", () => {

@@ -47,6 +47,7 @@ function registryGauges(status: MeshStatus): readonly string[] {
     family("selvedge_snapshot_version", "gauge", "The version of the newest snapshot.", [
       ["", {}, status.version],
     ]),
+    ...storeGauges(status),
     family("selvedge_resources", "gauge", "Stored resources.", [["", {}, status.resources]]),
     family("selvedge_services", "gauge", "Services.", [["", {}, status.services]]),
     family("selvedge_endpoints", "gauge", "Endpoints; unhealthy are also draining and ejected ones.", [
@@ -62,6 +63,22 @@ function ejected(status: MeshStatus): readonly Sample[] {
     const [namespace, name] = splitName(service);
     return ["", { destination_service: name, destination_namespace: namespace }, endpoints];
   });
+}
+
+/** Nothing where nothing is stored: an alert on what is absent says more than one on zeros. */
+function storeGauges({ store }: MeshStatus): readonly string[] {
+  if (store?.kind !== "on") return [];
+  return [
+    family(
+      "selvedge_stored_snapshot_version",
+      "gauge",
+      "The version up to which all is stored outside the registry.",
+      [["", {}, store.version]],
+    ),
+    family("selvedge_store_failures", "gauge", "Attempts to store in a row that failed.", [
+      ["", {}, store.failures],
+    ]),
+  ];
 }
 
 function requests(series: readonly CallSeries[]): string {

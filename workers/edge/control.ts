@@ -1,23 +1,18 @@
 /**
- * The control plane as the edge reaches it: the objects themselves.
+ * The control plane as the edge reaches it: the objects themselves, and the
+ * registry's store where the registry is out of reach.
  *
  * @module
  */
-import {
-  authorityOf,
-  circuitOf,
-  healthOf,
-  rateLimitOf,
-  registryOf,
-  telemetryOf,
-} from "../../durable-objects/env.ts";
+import { authorityOf, circuitOf, healthOf, rateLimitOf, telemetryOf } from "../../durable-objects/env.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import type { Control } from "../../shared/forward/ports.ts";
+import { sync } from "./snapshot-sync.ts";
 
 /** A new stub for every call: a stub stays broken after an error. */
 export function controlOf(env: Env): Control {
   return {
-    sync: (request) => registryOf(env).sync(request),
+    sync: (request) => sync(env, request),
     report: (report) => telemetryOf(env).report(report),
     reportCircuits: (service, reports) => circuitOf(env, service).report(service, reports),
     claimProbe: (service, endpoint, reporter, forMs) =>

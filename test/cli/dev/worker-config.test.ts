@@ -32,6 +32,11 @@ props = { namespace = "shop", serviceAccount = "shop" }
 [[services]]
 binding = "OTHER"
 service = "other"
+[[kv_namespaces]]
+binding = "COPIES"
+[[kv_namespaces]]
+binding = "SHARED"
+id = "0123"
 [[durable_objects.bindings]]
 name = "CART"
 class_name = "Cart"
@@ -72,6 +77,7 @@ new_sqlite_classes = ["Cart"]
       { className: "Old", hasSql: false },
       { className: "Cart", hasSql: true },
     ],
+    kvNamespaces: { COPIES: "shop COPIES", SHARED: "0123" },
   });
 });
 
@@ -81,8 +87,8 @@ test.each([
   ["a missing date", 'name = "shop"\nmain = "worker.ts"', "has no compatibility_date"],
   [
     "bindings that it cannot play",
-    `${HEAD}[[kv_namespaces]]\nbinding = "KV"\nid = "1"\n[assets]\ndirectory = "public"`,
-    "not supported by the local runtime: assets, kv_namespaces",
+    `${HEAD}[[r2_buckets]]\nbinding = "R2"\nbucket_name = "pictures"\n[assets]\ndirectory = "public"`,
+    "not supported by the local runtime: assets, r2_buckets",
   ],
   [
     "a migration that renames",
