@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Circuit } from "../../shared/engine/circuit.ts";
-import { usable, withoutTried, type Findings } from "../../shared/engine/endpoint.ts";
+import { usable, withoutTried, type Endpoint, type Findings } from "../../shared/engine/endpoint.ts";
 import { endpoint } from "./endpoints.ts";
 
 const T = 1_700_000_000_000;
@@ -44,6 +44,44 @@ test.each<[string, Circuit, now: number, ids: string[]]>([
   const idsWith = (rejects: boolean): string[] =>
     usable([a, b], { circuitOf: (id) => circuits.get(id), rejects }, 0.5, now).map(({ id }) => id);
   expect([idsWith(true), idsWith(false)]).toEqual([ids, ids]);
+});
+
+test.each<[string, readonly Endpoint[], Partial<Findings>, now: number, ids: string]>([
+  ["out for all hosts, until its time is over", [endpoint("a", { ejectedUntil: T }), b], {}, T - 1, "b"],
+  ["and not a millisecond longer", [endpoint("a", { ejectedUntil: T }), b], {}, T, "a b"],
+  ["out by the host's own detection", [a, b], { isOut: (id) => id === "a" }, T, "b"],
+  [
+    "both count for panic",
+    [endpoint("a", { ejectedUntil: T + 1 }), b, c],
+    { isOut: (id) => id === "b" },
+    T,
+    "a b c",
+  ],
+  ["ejected, and the host has no circuit", [ejected, b], {}, T, "b"],
+  [
+    "ejected, and its circuit is open",
+    [ejected, b],
+    { circuitOf: (id) => (id === "b" ? undefined : OPEN) },
+    T,
+    "b",
+  ],
+  [
+    "ejected, and its circuit is due",
+    [ejected, b],
+    { circuitOf: (id) => (id === "b" ? undefined : OPEN) },
+    T + 1000,
+    "ejected b",
+  ],
+  [
+    "outliers are no circuits: due or not",
+    [endpoint("a", { ejectedUntil: T + 9000 }), b],
+    { circuitOf: () => OPEN },
+    T + 1000,
+    "b",
+  ],
+])("%s", (_name, endpoints, findings, now, ids) => {
+  const usableIds = usable(endpoints, { ...STEERING, ...findings }, 0.5, now).map(({ id }) => id);
+  expect(usableIds.join(" ")).toBe(ids);
 });
 
 /** All endpoints with these ids have an open circuit. */
