@@ -46,40 +46,19 @@ test.each<[string, Circuit, now: number, ids: string[]]>([
   expect([idsWith(true), idsWith(false)]).toEqual([ids, ids]);
 });
 
-test.each<[string, readonly Endpoint[], Partial<Findings>, now: number, ids: string]>([
-  ["out for all hosts, until its time is over", [endpoint("a", { ejectedUntil: T }), b], {}, T - 1, "b"],
-  ["and not a millisecond longer", [endpoint("a", { ejectedUntil: T }), b], {}, T, "a b"],
-  ["out by the host's own detection", [a, b], { isOut: (id) => id === "a" }, T, "b"],
-  [
-    "both count for panic",
-    [endpoint("a", { ejectedUntil: T + 1 }), b, c],
-    { isOut: (id) => id === "b" },
-    T,
-    "a b c",
-  ],
-  ["ejected, and the host has no circuit", [ejected, b], {}, T, "b"],
-  [
-    "ejected, and its circuit is open",
-    [ejected, b],
-    { circuitOf: (id) => (id === "b" ? undefined : OPEN) },
-    T,
-    "b",
-  ],
-  [
-    "ejected, and its circuit is due",
-    [ejected, b],
-    { circuitOf: (id) => (id === "b" ? undefined : OPEN) },
-    T + 1000,
-    "ejected b",
-  ],
-  [
-    "outliers are no circuits: due or not",
-    [endpoint("a", { ejectedUntil: T + 9000 }), b],
-    { circuitOf: () => OPEN },
-    T + 1000,
-    "b",
-  ],
-])("%s", (_name, endpoints, findings, now, ids) => {
+const OTHERS: Partial<Findings> = { circuitOf: (id) => (id === "b" ? undefined : OPEN) };
+const outUntil = (until: number): Endpoint => endpoint("a", { ejectedUntil: until });
+
+test.each<[string, readonly Endpoint[], Partial<Findings> & { readonly now: number }, ids: string]>([
+  ["out for all hosts, until its time is over", [outUntil(T), b], { now: T - 1 }, "b"],
+  ["and not a millisecond longer", [outUntil(T), b], { now: T }, "a b"],
+  ["out by the host's own detection", [a, b], { isOut: (id) => id === "a", now: T }, "b"],
+  ["both count for panic", [outUntil(T + 1), b, c], { isOut: (id) => id === "b", now: T }, "a b c"],
+  ["ejected, and the host has no circuit", [ejected, b], { now: T }, "b"],
+  ["ejected, and its circuit is open", [ejected, b], { ...OTHERS, now: T + 999 }, "b"],
+  ["ejected, and its circuit is due", [ejected, b], { ...OTHERS, now: T + 1000 }, "ejected b"],
+  ["an outlier comes back by time alone", [outUntil(T + 9000), b], { ...OTHERS, now: T + 1000 }, "b"],
+])("%s", (_name, endpoints, { now, ...findings }, ids) => {
   const usableIds = usable(endpoints, { ...STEERING, ...findings }, 0.5, now).map(({ id }) => id);
   expect(usableIds.join(" ")).toBe(ids);
 });
