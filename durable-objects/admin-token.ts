@@ -1,16 +1,19 @@
 /**
- * The form of tokens for the admin API: `slv_<id>_<secret><checksum>`. The
+ * The form of secrets that the mesh hands out: `slv_<id>_<secret><checksum>`
+ * for the admin API, `slj_…` for joining the mesh. The
  * prefix and the checksum let scanners find one that was published by mistake
  * without asking the mesh; the id finds its row without a search by hash.
  *
  * @module
  */
 
-const PREFIX = "slv";
+/** What a token is for. */
+export type TokenPrefix = "slv" | "slj";
+
 const ID_BYTES = 6;
 const SECRET_BYTES = 24;
 const CHECKSUM_LENGTH = 8;
-const FORM = /^slv_([0-9a-f]{12})_([0-9a-f]{48})([0-9a-f]{8})$/;
+const FORM = /^(slv|slj)_([0-9a-f]{12})_([0-9a-f]{48})([0-9a-f]{8})$/;
 
 /** A token, apart: what is stored is its id, and the SHA-256 of the whole. */
 export interface TokenParts {
@@ -19,17 +22,17 @@ export interface TokenParts {
 }
 
 /** Makes a token of fresh chance, 192 bits of it secret. */
-export function makeToken(): TokenParts {
+export function makeToken(prefix: TokenPrefix = "slv"): TokenParts {
   const id = hex(crypto.getRandomValues(new Uint8Array(ID_BYTES)));
-  const body = `${PREFIX}_${id}_${hex(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))}`;
+  const body = `${prefix}_${id}_${hex(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))}`;
   return { id, token: body + checksum(body) };
 }
 
 /** The id of a token; `null` when it cannot be one, as a checksum that does not fit tells without a look at storage. */
-export function tokenId(token: string): string | null {
-  const id = FORM.exec(token)?.[1];
+export function tokenId(token: string, prefix: TokenPrefix = "slv"): string | null {
+  const [, found, id] = FORM.exec(token) ?? [];
   const body = token.slice(0, -CHECKSUM_LENGTH);
-  return id !== undefined && checksum(body) === token.slice(-CHECKSUM_LENGTH) ? id : null;
+  return id !== undefined && found === prefix && checksum(body) === token.slice(-CHECKSUM_LENGTH) ? id : null;
 }
 
 /** SHA-256 in hex: enough for a secret that nobody can guess. */

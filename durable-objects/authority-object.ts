@@ -9,19 +9,23 @@
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
-import type { CryptoKey } from "jose";
 import type { VerificationKey } from "../shared/engine/snapshot.ts";
 import type { Millis } from "../shared/engine/time.ts";
-import { generateSigningKey, importSigningKey } from "../shared/identity/key.ts";
-import { sign } from "../shared/identity/token.ts";
+import { generateSigningKey } from "../shared/identity/key.ts";
 import type {
   AuditLine,
   AuditRequest,
   AuthorityApi,
   AuthorityStatus,
   CertificateRequest,
+  GrantedJoinToken,
   IssuedCertificate,
+  Joined,
+  JoinRequest,
+  JoinToken,
+  JoinTokenRequest,
   LoadRequest,
+  RenewRequest,
   Revocation,
   RevokeRequest,
   Rotation,
@@ -30,20 +34,14 @@ import type {
 import { fail, succeed, type Outcome, type Problem } from "../shared/wire/problem.ts";
 import type { IssuedToken, IssueRequest } from "../shared/wire/rpc.ts";
 import { AuditStore } from "./authority-audit.ts";
+import { Issuance } from "./authority-issuance.ts";
+import { Joining, type Admitted } from "./authority-joining.ts";
 import { MAX_REVOCATIONS, RevocationStore } from "./authority-revocations.ts";
 import { describeAuthority } from "./authority-status.ts";
-import { AUTHORITY_MIGRATIONS, AuthorityStore, type SigningRow } from "./authority-store.ts";
+import { AUTHORITY_MIGRATIONS, AuthorityStore } from "./authority-store.ts";
 import { CertificateAuthority } from "./certificate-authority.ts";
-import type { LeafSigner } from "./certificate-store.ts";
 import { registryOf, type Env } from "./env.ts";
-import {
-  checkCertify,
-  checkIssue,
-  MIN_CERTIFICATE_LIFE_MS,
-  subjectOf,
-  type CertificateGrant,
-  type Grant,
-} from "./issue-check.ts";
+import { checkIssue, subjectOf } from "./issue-check.ts";
 import { forgottenAt, rotationDueAt } from "./key-ring.ts";
 import { planRevocation } from "./revocation-check.ts";
 import { migrate } from "./schema.ts";
@@ -57,20 +55,13 @@ const SAFETY_ALARM_MS: Millis = 60_000;
 /** Old lines of the audit, and revocations that do not matter any more, go in batches, at most this late. */
 const PRUNE_EVERY_MS: Millis = 3_600_000;
 
-/** What is noted before something is signed. */
-interface Stamp {
-  readonly id: string;
-  readonly issuedAt: Millis;
-  readonly expiresAt: Millis;
-}
-
 export class AuthorityObject extends DurableObject<Env> implements AuthorityApi {
   readonly #store: AuthorityStore;
   readonly #audit: AuditStore;
   readonly #revocations: RevocationStore;
   readonly #certificates: CertificateAuthority;
-  /** The imported current key: a cache, asked for by `kid`. */
-  #signing: { readonly kid: string; readonly privateKey: CryptoKey } | null = null;
+  readonly #issuance: Issuance;
+  readonly #joining: Joining;
   /** The first start under way: callers that come meanwhile share it. */
   #starting: Promise<void> | null = null;
 
@@ -86,49 +77,37 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
       trustDomain: env.SELVEDGE_TRUST_DOMAIN,
       onRootsChanged: (now) => this.#store.advanceSequence(now),
     });
+    const stores = {
+      keys: this.#store,
+      certificates: this.#certificates.store,
+      audit: this.#audit,
+      revocations: this.#revocations,
+    };
+    this.#issuance = new Issuance(stores);
+    this.#joining = new Joining(storage, this.#issuance, stores, env.SELVEDGE_TRUST_DOMAIN);
   }
 
-  /**
-   * Signs a token for a workload that the caller of this method has proved.
-   * The key is read and the audit written in one transaction before anything
-   * is signed: an instance that the platform has replaced cannot write, so it
-   * cannot answer with a token either, and no token goes out unrecorded.
-   */
+  /** Signs a token for a workload that the caller of this method has proved. */
   async issue(request: IssueRequest): Promise<Outcome<IssuedToken>> {
     const checked = checkIssue(request, this.env.SELVEDGE_TRUST_DOMAIN);
     if (!checked.ok) return fail(checked.problem);
     await this.#start();
-
-    const grant = checked.value;
-    const issuedAt = this.#issuedNow(grant.subject);
-    const stamp = { id: crypto.randomUUID(), issuedAt, expiresAt: issuedAt + grant.ttlMs };
-    const key = this.#record(grant, stamp);
-    const token = await sign({ ...grant, ...stamp }, await this.#import(key));
+    const recorded = this.ctx.storage.transactionSync(() => this.#issuance.recordToken(checked.value));
+    const token = await this.#issuance.signToken(recorded);
     await this.#rearm();
-    const { subject } = grant;
-    return succeed({ token, id: stamp.id, subject, issuedAt, expiresAt: stamp.expiresAt });
+    return succeed(token);
   }
 
-  /** Signs a certificate for a workload that the caller of this method has proved, by the same rule. */
+  /** Signs a certificate for a workload that the caller of this method has proved. */
   async certify(request: CertificateRequest): Promise<Outcome<IssuedCertificate>> {
-    const checked = checkCertify(request, this.env.SELVEDGE_TRUST_DOMAIN);
+    const checked = await this.#issuance.checkCertificate(request, this.env.SELVEDGE_TRUST_DOMAIN);
     if (!checked.ok) return fail(checked.problem);
-    const { readRequest } = await import("../shared/identity/certificate-request.ts");
-    const publicKey = await readRequest(request.csr);
-    if ("refusal" in publicKey) return refuseField("csr", publicKey.refusal);
     await this.#startCertificates();
-
-    const grant = checked.value;
-    const { makeLeaf, newSerial, BACKDATED_MS } = await import("../shared/identity/certificate.ts");
-    const recorded = this.#recordCertificate(grant, newSerial());
+    const recorded = this.ctx.storage.transactionSync(() => this.#issuance.recordCertificate(checked.value));
     if (!recorded.ok) return fail(recorded.problem);
-    const { signer, stamp } = recorded.value;
-    const { subject } = grant;
-    const { id: serial, issuedAt, expiresAt } = stamp;
-    const certificate = await makeLeaf({ subject, publicKey, serial, issuedAt, expiresAt }, signer);
+    const certificate = await this.#issuance.signCertificate(recorded.value);
     await this.#rearm();
-    const notBefore = issuedAt - BACKDATED_MS;
-    return succeed({ certificate, chain: signer.chain, serial, subject, notBefore, expiresAt });
+    return succeed(certificate);
   }
 
   /** All public keys whose signatures count: current, next, previous ones. */
@@ -228,6 +207,35 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     return succeed(this.#audit.list({ ...page, before: Math.min(before, Number.MAX_SAFE_INTEGER) }));
   }
 
+  async createJoinToken(request: JoinTokenRequest): Promise<Outcome<GrantedJoinToken>> {
+    return this.#joining.create(request);
+  }
+
+  async joinTokens(): Promise<readonly JoinToken[]> {
+    return this.#joining.list();
+  }
+
+  async deleteJoinToken(id: string): Promise<Outcome<JoinToken>> {
+    return this.#joining.delete(id);
+  }
+
+  async join(request: JoinRequest): Promise<Outcome<Joined>> {
+    return this.#joinAs(await this.#joining.admit(request));
+  }
+
+  async renew(request: RenewRequest): Promise<Outcome<Joined>> {
+    return this.#joinAs(await this.#joining.admitAgain(request));
+  }
+
+  async #joinAs(admitted: Outcome<Admitted>): Promise<Outcome<Joined>> {
+    if (!admitted.ok) return fail(admitted.problem);
+    if (admitted.value.certificate === null) await this.#start();
+    else await this.#startCertificates();
+    const joined = await this.#joining.join(admitted.value);
+    await this.#rearm();
+    return joined;
+  }
+
   /** Rotates, forgets and publishes what is due. Running twice, early or late does no harm. */
   override async alarm(): Promise<void> {
     try {
@@ -263,44 +271,6 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     if (this.#certificates.store.ring() !== null) return;
     await this.#certificates.start();
     await this.#publish();
-  }
-
-  /** In whole seconds. What is issued right after its subject was revoked counts from the second after. */
-  #issuedNow(subject: string): Millis {
-    return Math.max(Math.floor(Date.now() / 1000) * 1000, this.#revocations.countsFrom(subject));
-  }
-
-  #record({ subject, audience, requester }: Grant, { id, issuedAt, expiresAt }: Stamp): SigningRow {
-    return this.ctx.storage.transactionSync(() => {
-      const key = this.#store.signingKey();
-      if (key === null) throw new Error("the authority has no current key");
-      const line = { kind: "jwt-svid", id, subject, audience, issuer: key.kid, requester } as const;
-      this.#audit.record({ ...line, at: issuedAt, expiresAt });
-      return key;
-    });
-  }
-
-  #recordCertificate(
-    { subject, ttlMs, requester }: CertificateGrant,
-    serial: string,
-  ): Outcome<{ readonly signer: LeafSigner; readonly stamp: Stamp }> {
-    return this.ctx.storage.transactionSync(() => {
-      const signer = this.#certificates.store.leafSigner();
-      if (signer === null) throw new Error("the authority has no intermediate");
-      const issuedAt = this.#issuedNow(subject);
-      const expiresAt = Math.min(issuedAt + ttlMs, signer.notAfter);
-      if (expiresAt < issuedAt + MIN_CERTIFICATE_LIFE_MS) return fail(OUTLIVED);
-      const line = { kind: "x509-svid", id: serial, subject, audience: "", issuer: signer.id } as const;
-      this.#audit.record({ ...line, requester, at: issuedAt, expiresAt });
-      this.#certificates.store.need(signer.id, expiresAt);
-      return succeed({ signer, stamp: { id: serial, issuedAt, expiresAt } });
-    });
-  }
-
-  async #import({ kid, privateJwk }: SigningRow): Promise<{ kid: string; privateKey: CryptoKey }> {
-    if (this.#signing?.kid === kid) return this.#signing;
-    this.#signing = { kid, privateKey: await importSigningKey(privateJwk) };
-    return this.#signing;
   }
 
   /** Does what is due after something was asked for; the alarm does it too if this instance does not get there. */
@@ -386,11 +356,6 @@ const MAX_PAGE = 1_000;
 const FULL: Problem = {
   code: "config.conflict",
   detail: `${MAX_REVOCATIONS} revocations are in force, which is all that hosts hold. Revoke identities instead.`,
-};
-
-const OUTLIVED: Problem = {
-  code: "config.conflict",
-  detail: "The authority's own certificate is about to expire: load another, see `selvedge ca status`.",
 };
 
 function refuseField(path: string, message: string): Outcome<never> {

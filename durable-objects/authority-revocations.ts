@@ -5,6 +5,7 @@
  */
 import type { Revocations } from "../shared/engine/snapshot.ts";
 import type { Millis } from "../shared/engine/time.ts";
+import type { Proof } from "../shared/identity/revocation.ts";
 import type { Revocation } from "../shared/wire/authority-rpc.ts";
 
 export const REVOCATION_MIGRATIONS: readonly string[] = [
@@ -69,6 +70,12 @@ export class RevocationStore {
       ids: all.filter(({ kind }) => kind !== "identity").map(({ value }) => value),
       identities: all.flatMap(({ value, before }) => (before === null ? [] : [{ subject: value, before }])),
     };
+  }
+
+  /** Whether a certificate is revoked, by its serial number or with all of its subject. */
+  isRevoked({ id, subject, issuedAt }: Proof): boolean {
+    const rows = this.#sql.exec("SELECT 1 FROM revoked WHERE kind = 'serial' AND value = ?", id);
+    return [...rows].length > 0 || issuedAt < this.countsFrom(subject);
   }
 
   /** From when on what is issued to a subject counts; 0 where it was never revoked. */

@@ -9,6 +9,7 @@ import type { Millis } from "../shared/engine/time.ts";
 import type { KeyPair, PrivateJwk } from "../shared/identity/key.ts";
 import { AUDIT_MIGRATIONS } from "./authority-audit.ts";
 import { REVOCATION_MIGRATIONS } from "./authority-revocations.ts";
+import { JOIN_MIGRATIONS } from "./join-store.ts";
 import { CERTIFICATE_MIGRATIONS } from "./certificate-store.ts";
 import { forgottenAt, type Ring, type RingKey } from "./key-ring.ts";
 
@@ -26,6 +27,7 @@ export const AUTHORITY_MIGRATIONS: readonly string[] = [
   ...AUDIT_MIGRATIONS,
   ...CERTIFICATE_MIGRATIONS,
   ...REVOCATION_MIGRATIONS,
+  ...JOIN_MIGRATIONS,
 ];
 
 export interface SigningRow {

@@ -125,6 +125,14 @@ export class CertificateStore {
     };
   }
 
+  /** Certificates of all intermediates whose leaves may be valid. */
+  intermediates(): string[] {
+    const rows = this.#sql.exec<{ certificate: string }>(
+      "SELECT chain ->> 0 AS certificate FROM intermediates WHERE state <> 'next' ORDER BY state, id",
+    );
+    return [...rows].map(({ certificate }) => certificate);
+  }
+
   /** Who signs intermediates of a root in this state; `null` where there is none, or its key is elsewhere. */
   rootSigner(state: "current" | "next"): RootSigner | null {
     const [row] = this.#sql.exec<{ id: string; certificate: string; private_jwk: string | null }>(

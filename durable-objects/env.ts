@@ -41,6 +41,8 @@ export interface Env {
   readonly SELVEDGE_BINDING_NAMESPACES?: string;
   /** Issuers of OpenID Connect whose tokens the admin API takes: JSON, see docs/admin-api.md. */
   readonly SELVEDGE_ADMIN_OIDC?: string;
+  /** Clusters of Kubernetes whose service accounts may join, as JSON; none unless set. */
+  readonly SELVEDGE_WORKLOAD_ISSUERS?: string;
   /** Share of calls with a line in the access log, 0..1; 0.01 unless set. */
   readonly SELVEDGE_LOG_SAMPLE?: string;
   /** Proxies before the platform whose `x-forwarded-for` is believed; 0 unless set. */

@@ -6,14 +6,19 @@
  */
 import type { Caller } from "../engine/authorize.ts";
 import type { Millis } from "../engine/time.ts";
+import { isRevoked } from "../identity/revocation.ts";
 import { parseWorkload, spiffeId } from "../identity/spiffe.ts";
 import { workloadOf } from "./call.ts";
+import { directoryOf } from "./identify.ts";
 import { within } from "./patience.ts";
 import type { Mesh } from "./state.ts";
 
 export interface HeldToken {
   /** Empty when it could not be had: a short memory of the failure. */
   readonly token: string;
+  /** Its `jti`. */
+  readonly id: string;
+  readonly issuedAt: Millis;
   readonly renewAt: Millis;
   readonly expiresAt: Millis;
 }
@@ -34,7 +39,8 @@ const SAFETY_MS = 5_000;
  */
 export function tokenFor(mesh: Mesh, caller: Caller, callee: string): string | null | Promise<string | null> {
   const name = `${workloadOf(caller)} ${callee}`;
-  const held = mesh.state.tokens.get(name);
+  const found = mesh.state.tokens.get(name);
+  const held = found !== undefined && isWithdrawn(mesh, caller, found) ? undefined : found;
   const now = mesh.ports.now();
   if (held === undefined || now >= held.expiresAt - SAFETY_MS) {
     if (held !== undefined && held.token === "" && now < held.renewAt) return null;
@@ -55,8 +61,21 @@ async function fetchToken(mesh: Mesh, caller: Caller, callee: string, name: stri
   if (token !== null) tokens.set(name, token);
   // A renewal that failed leaves the token that still counts.
   else if (!isUsable(tokens.get(name), mesh.ports.now()))
-    tokens.set(name, { token: "", renewAt: mesh.ports.now() + RETRY_AFTER_MS, expiresAt: 0 });
+    tokens.set(name, { ...NONE, renewAt: mesh.ports.now() + RETRY_AFTER_MS });
   return token?.token ?? null;
+}
+
+const NONE = { token: "", id: "", issuedAt: Infinity, expiresAt: 0 } as const;
+
+/** A token that was revoked is refused by every callee: another one may not be. */
+function isWithdrawn(
+  mesh: Mesh,
+  { trustDomain, namespace, serviceAccount }: Caller,
+  held: HeldToken,
+): boolean {
+  const revoked = directoryOf(mesh)?.revoked;
+  if (revoked === undefined) return false;
+  return isRevoked(revoked, { ...held, subject: spiffeId(trustDomain, namespace, serviceAccount) });
 }
 
 function isUsable(held: HeldToken | undefined, now: Millis): boolean {
@@ -72,8 +91,8 @@ async function issue(mesh: Mesh, caller: Caller, callee: string): Promise<HeldTo
     const issuing = mesh.ports.control.token(workloadOf(caller), audience);
     const outcome = await within(mesh.ports, issuing, TOKEN_WAIT_MS);
     if (!outcome.ok) throw new Error(outcome.problem.code);
-    const { token, expiresAt } = outcome.value;
-    return { token, expiresAt, renewAt: askedAt + (expiresAt - askedAt) / 2 };
+    const { token, id, issuedAt = askedAt, expiresAt } = outcome.value;
+    return { token, id, issuedAt, expiresAt, renewAt: askedAt + (expiresAt - askedAt) / 2 };
   } catch (error) {
     // The call goes without: a callee that needs the token fails closed.
     mesh.ports.log({ event: "token.unavailable", audience, error: String(error).slice(0, 256) });

@@ -5,6 +5,7 @@
  * @module
  */
 import { z } from "zod";
+import { issuedToken } from "./admin.ts";
 
 const instant = z.number().meta({ description: "Milliseconds since the epoch." });
 const state = z.enum(["next", "current", "previous"]);
@@ -156,3 +157,73 @@ export const auditPage = z
     next: z.int().nullable().meta({ description: "`before` of the next page; null on the last." }),
   })
   .meta({ id: "AuditPage" });
+
+// Joining -------------------------------------------------------------------
+
+/** Body of `POST /join-tokens`. */
+export const joinTokenRequest = z
+  .strictObject({
+    scope: workload.meta({ description: "`namespace/service-account`, or `namespace/prefix*`." }),
+    ttlSeconds: z.int().min(60).max(604_800).default(3_600),
+  })
+  .meta({ id: "JoinTokenRequest" });
+
+/** A join token without its secret. */
+export const joinToken = z
+  .object({
+    id: z.string(),
+    scope: z.string(),
+    author: z.string(),
+    createdAt: instant,
+    expiresAt: instant,
+    usedBy: z.string().nullable(),
+    usedAt: instant.nullable(),
+  })
+  .meta({ id: "JoinToken" });
+
+/** What `POST /join-tokens` answers: the token is told this once. */
+export const grantedJoinToken = joinToken.extend({ token: z.string() }).meta({ id: "GrantedJoinToken" });
+
+/** What `GET /join-tokens` answers, newest first. */
+export const joinTokenList = z.object({ items: z.array(joinToken).readonly() }).meta({ id: "JoinTokenList" });
+
+/** Body of `POST /join`. */
+export const joinRequest = z
+  .strictObject({
+    joinToken: z.string().max(128).optional().meta({ description: "A proof: good once." }),
+    serviceAccountToken: z
+      .string()
+      .max(8192)
+      .optional()
+      .meta({ description: "A proof: a projected token of a cluster that the mesh trusts." }),
+    assertion: z
+      .string()
+      .max(8192)
+      .optional()
+      .meta({ description: "A proof: a JWT signed with the key of a certificate of the mesh." }),
+    workload: workload
+      .optional()
+      .meta({ description: "Needed where a join token is for several; elsewhere what the proof says." }),
+    csr: z.string().min(1).optional().meta({ description: "For a certificate: PKCS #10 in PEM." }),
+    certificateTtlSeconds: z.int().min(600).max(604_800).optional(),
+    audience: z.string().min(1).max(2048).optional().meta({ description: "For a token: a SPIFFE id." }),
+  })
+  .refine(
+    ({ joinToken, serviceAccountToken, assertion }) => count(joinToken, serviceAccountToken, assertion) === 1,
+    {
+      error: "send one proof: joinToken, serviceAccountToken or assertion",
+    },
+  )
+  .refine((body) => body.csr !== undefined || body.audience !== undefined, {
+    error: "ask for a certificate (csr), a token (audience), or both",
+  })
+  .meta({ id: "JoinRequest" });
+
+/** What `POST /join` answers; null what was not asked for. */
+export const joined = z
+  .object({ certificate: issuedCertificate.nullable(), token: issuedToken.nullable() })
+  .meta({ id: "Joined" });
+
+function count(...values: readonly unknown[]): number {
+  return values.filter((value) => value !== undefined).length;
+}

@@ -137,6 +137,53 @@ export interface AuditLine {
   readonly expiresAt: number;
 }
 
+export interface JoinTokenRequest {
+  /** `namespace/service-account`, or `namespace/prefix*` for any whose name begins so. */
+  readonly scope: string;
+  /** 60 to 604,800 seconds. */
+  readonly ttlSeconds: number;
+  readonly author: string;
+}
+
+/** A token with which one workload joins, once. */
+export interface JoinToken {
+  readonly id: string;
+  readonly scope: string;
+  readonly author: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  /** Who joined with it, and when; `null` while it has not been used. */
+  readonly usedBy: string | null;
+  readonly usedAt: number | null;
+}
+
+export interface GrantedJoinToken extends JoinToken {
+  /** Told this once. */
+  readonly token: string;
+}
+
+export interface JoinRequest {
+  readonly token: string;
+  /** `namespace/service-account`; may be left out where the token is for one alone. */
+  readonly workload?: string;
+  /** For a certificate: a request (PKCS #10) in PEM. */
+  readonly csr?: string;
+  readonly certificateTtlSeconds?: number;
+  /** For a token: whom it is for, a SPIFFE id. */
+  readonly audience?: string;
+}
+
+export interface RenewRequest extends Omit<JoinRequest, "token"> {
+  /** A JWT that is signed with the key of a certificate which has not expired. */
+  readonly assertion: string;
+}
+
+/** What a workload got; `null` what it did not ask for. */
+export interface Joined {
+  readonly certificate: IssuedCertificate | null;
+  readonly token: IssuedToken | null;
+}
+
 export interface AuthorityApi {
   issue(request: IssueRequest): Promise<Outcome<IssuedToken>>;
   certify(request: CertificateRequest): Promise<Outcome<IssuedCertificate>>;
@@ -157,4 +204,13 @@ export interface AuthorityApi {
   revocations(): Promise<readonly Revocation[]>;
   /** Newest first. */
   audit(request: AuditRequest): Promise<Outcome<readonly AuditLine[]>>;
+  createJoinToken(request: JoinTokenRequest): Promise<Outcome<GrantedJoinToken>>;
+  /** Those that have not expired a day ago, newest first. */
+  joinTokens(): Promise<readonly JoinToken[]>;
+  /** Ends a join token that has not been used; nothing happens to what was got with one that has. */
+  deleteJoinToken(id: string): Promise<Outcome<JoinToken>>;
+  /** Issues what is asked for and spends the token, or does neither. */
+  join(request: JoinRequest): Promise<Outcome<Joined>>;
+  /** Issues to whom a certificate of the mesh proves, and to nobody else. */
+  renew(request: RenewRequest): Promise<Outcome<Joined>>;
 }

@@ -8,6 +8,7 @@ import { verify } from "../../shared/identity/token.ts";
 import type { AuthorityApi, IssuedCertificate, RevokeRequest } from "../../shared/wire/authority-rpc.ts";
 import type { TrustPublication } from "../../shared/wire/rpc.ts";
 import { makeUpstream } from "../identity/upstreams.ts";
+import { seeded } from "../engine/random.ts";
 import { isBelieved, makeRequest } from "../identity/requests.ts";
 
 const DAY = 86_400_000;
@@ -398,3 +399,39 @@ test("revocations are bounded", async () => {
     problem: { code: "config.conflict" },
   });
 });
+
+/** A verifier that fetches the bundle every ten minutes, and the worst moment to do so. */
+interface Verifier {
+  roots: readonly string[];
+  fetchedAt: number;
+}
+
+test("whatever rotates when, every certificate is believed by everybody until it expires", async () => {
+  const random = seeded(7);
+  const held: IssuedCertificate[] = [await certify(604_800)];
+  const verifiers: Verifier[] = Array.from({ length: 3 }, () => ({ roots: [], fetchedAt: -Infinity }));
+  const rotations = ["root", "intermediate", "signing-key"] as const;
+  let checks = 0;
+  for (let step = 0; step < 80; step += 1) {
+    pass(Math.floor(random() * 8 * MINUTE));
+    if (random() < 0.2) pass(Math.floor(random() * DAY));
+    await (random() < 0.7 ? alarm() : evict());
+    const what = rotations[Math.floor(random() * 8)];
+    if (what !== undefined) await authority().turn(what);
+    held.push(await certify(random() < 0.5 ? 604_800 : 600));
+    const { roots } = await authority().bundle();
+    for (const [index, verifier] of verifiers.entries()) {
+      if (Date.now() - verifier.fetchedAt < 10 * MINUTE * (index / 2)) continue;
+      Object.assign(verifier, { roots: roots.map(({ certificate }) => certificate), fetchedAt: Date.now() });
+    }
+    const valid = held.filter(({ expiresAt }) => expiresAt > Date.now());
+    for (const leaf of [...valid.slice(0, 2), ...valid.slice(-2)]) {
+      for (const verifier of verifiers) {
+        expect(await isBelieved(leaf, verifier.roots, Date.now())).toBe(true);
+        checks += 1;
+      }
+    }
+  }
+  const ids = new Set(held.map(({ chain }) => chain[0]));
+  expect([ids.size > 10, checks > 700]).toEqual([true, true]);
+}, 30_000);

@@ -24,6 +24,8 @@ afterEach(async () => {
 });
 
 const key = (name: string) => serviceKey(`shop/${name}`);
+const verification = (kid: string) =>
+  ({ kid, kty: "EC", crv: "P-256", x: "x", y: "y", alg: "ES256" }) as const;
 const keysOf = (answer: SyncAnswer) => answer.units.map(([unit]) => unit).sort();
 
 /** A sync by an evicted registry. */
@@ -265,15 +267,43 @@ describe("publications", () => {
   });
 
   test("keys are in the directory", async () => {
-    const verification = { kid: "k1", kty: "EC", crv: "P-256", x: "x", y: "y", alg: "ES256" } as const;
-    await registry().publishKeys({ sequence: 1, keys: [verification] });
+    const keys = [verification("k1")];
+    await registry().publishKeys({ sequence: 1, keys });
     const answer = await sync({ version: 1, held: [DIRECTORY] });
-    expect(answer).toMatchObject({ version: 2, units: [[DIRECTORY, { keys: [verification] }]] });
+    expect(answer).toMatchObject({ version: 2, units: [[DIRECTORY, { keys }]] });
     await apply([gateway("front")]);
     expect(await sync({ wanted: [DIRECTORY] })).toMatchObject({
       version: 3,
-      units: [[DIRECTORY, { keys: [verification], listeners: [{ gateway: "shop/front" }] }]],
+      units: [[DIRECTORY, { keys, listeners: [{ gateway: "shop/front" }] }]],
     });
+  });
+
+  test("roots and revocations are in the directory, and the newest of two kinds of publication counts", async () => {
+    const revoked = { ids: ["t-1"], identities: [{ subject: "spiffe://mesh.test/ns/a/sa/b", before: 5 }] };
+    await registry().publishTrust({ sequence: 2, keys: [verification("k2")], roots: ["AAAA"], revoked });
+    await registry().publishTrust({ sequence: 1, keys: [], roots: [], revoked: { ids: [], identities: [] } });
+    expect(await sync({ wanted: [DIRECTORY] })).toMatchObject({
+      units: [[DIRECTORY, { keys: [{ kid: "k2" }], roots: ["AAAA"], revoked }]],
+    });
+    // An authority of the release before knows nothing but keys.
+    await registry().publishKeys({ sequence: 3, keys: [verification("k3")] });
+    await evict();
+    await apply([gateway("front")]);
+    expect(await sync({ wanted: [DIRECTORY] })).toMatchObject({
+      units: [[DIRECTORY, { keys: [{ kid: "k3" }], roots: ["AAAA"], revoked }]],
+    });
+    await registry().publishTrust({
+      sequence: 4,
+      keys: [verification("k4")],
+      roots: [],
+      revoked: { ids: [], identities: [] },
+    });
+    await evict();
+    await apply([gateway("back")]);
+    const [[, unit] = ["", {}]] = (await sync({ wanted: [DIRECTORY] })).units;
+    expect(unit).toMatchObject({ keys: [{ kid: "k4" }] });
+    expect(unit).not.toHaveProperty("roots");
+    expect(unit).not.toHaveProperty("revoked");
   });
 
   test("a publication that would make a unit too large is taken, and the unit stays as it was", async () => {

@@ -1,12 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import type { AddressInfo } from "node:net";
-import { createLocalJWKSet, jwtVerify } from "jose";
+import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { expect, onTestFinished, test } from "vitest";
-import { trustBundleDocument } from "../../shared/wire/admin-authority.ts";
+import { joined, trustBundleDocument } from "../../shared/wire/admin-authority.ts";
 import { cli, type Ran } from "../cli/cli-kit.ts";
 import { startMesh } from "./bookinfo.ts";
 import { stateDir } from "./state-dir.ts";
@@ -192,4 +192,41 @@ test("an intermediate that openssl made is loaded, and one that may not sign is 
     0,
     expect.stringMatching(/^root +next .* loaded, takes over at /m),
   ]);
+});
+
+test("a machine joins by a token that is good once, and renews with what it got", async () => {
+  const { url, selvedge, directory } = await start();
+  const token = (await selvedge("token join create --workload shop/web-*")).out.trim();
+  openssl(directory, "ecparam -name prime256v1 -genkey -noout -out web.key");
+  openssl(directory, "req -new -key web.key -subj / -out web.csr");
+  const csr = readFileSync(join(directory, "web.csr"), "utf8");
+  const post = (body: object) =>
+    fetch(`${url}/api/v1/join`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    });
+  const got = joined.parse(await (await post({ joinToken: token, workload: "shop/web-1", csr })).json());
+  const [again, other] = [
+    await post({ joinToken: token, workload: "shop/web-2", csr }),
+    await post({ joinToken: "x", csr }),
+  ];
+  expect([again.status, other.status]).toEqual([401, 401]);
+
+  const key = createPrivateKey(readFileSync(join(directory, "web.key")));
+  const leaf = new X509Certificate(got.certificate?.certificate ?? "");
+  const rqh = createHash("sha256").update(`${csr}\n`).digest("base64url");
+  const domain = /spiffe:\/\/[^/]+/.exec(leaf.subjectAltName ?? "")?.[0] ?? "";
+  const assertion = await new SignJWT({ rqh })
+    .setProtectedHeader({ alg: "ES256", x5c: [leaf.raw.toString("base64")] })
+    .setAudience(domain)
+    .setIssuedAt()
+    .setExpirationTime("30s")
+    .sign(key);
+  const renewed = joined.parse(await (await post({ assertion, csr })).json());
+  expect(renewed.certificate?.subject).toBe(`${domain}/ns/shop/sa/web-1`);
+  expect((await selvedge("token join list")).out).toMatch(
+    / shop\/web-\* +admin +\d+[smh] +shop\/web-1 \d+s ago$/m,
+  );
 });

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import { prepare } from "../../shared/forward/sync.ts";
 import { tokenFor } from "../../shared/forward/peer-token.ts";
 import { callerOf } from "../../shared/identity/spiffe.ts";
 import { meshKit } from "../fakes/mesh-kit.ts";
 import type { MeshKit } from "../fakes/mesh-kit.ts";
-import { TRUST_DOMAIN } from "../fakes/units.ts";
+import { directory, TRUST_DOMAIN } from "../fakes/units.ts";
 
 const WEB = callerOf({ trustDomain: TRUST_DOMAIN, namespace: "shop", serviceAccount: "web" });
 
@@ -50,6 +51,22 @@ test("keeps a token that still counts when it cannot be renewed, and never sends
 
   expect(stillGood).toEqual(["token-1", "token-1"]);
   expect(await ask(kit)).toBeNull();
+});
+
+test("a token that was revoked is not sent again, and another is fetched", async () => {
+  const kit = meshKit({ units: { directory: directory({}) } });
+  await kit.run(Promise.resolve(prepare(kit.mesh, ["directory"])));
+  expect(await ask(kit)).toBe("token-1");
+  const subject = `spiffe://${WEB.principal}`;
+  const before = kit.mesh.ports.now() + 1;
+  kit.put({ directory: directory({ revoked: { ids: [], identities: [{ subject, before }] } }) });
+  await kit.advance(2_000);
+  await kit.run(Promise.resolve(prepare(kit.mesh, ["directory"])));
+  expect([await ask(kit), await ask(kit), await ask(kit, "shop/ratings")]).toEqual([
+    "token-2",
+    "token-2",
+    "token-3",
+  ]);
 });
 
 test("leaves an authority that fails alone for half a second", async () => {

@@ -47,6 +47,20 @@ test.each([
   expect(cachedVerify(cache, token, { ...context, now })).toMatchObject({ kind });
 });
 
+test.each([
+  ["its id", { ids: ["t-1"], identities: [] }, "authn.revoked"],
+  ["all of its subject", { ids: [], identities: [{ subject: CALLER, before: NOW + 1 }] }, "authn.revoked"],
+  ["what its subject had before", { ids: [], identities: [{ subject: CALLER, before: NOW }] }, "ok"],
+  ["another", { ids: ["t-2"], identities: [] }, "ok"],
+])("a remembered token does not outlive the revocation of %s", async (_name, revoked, expected) => {
+  const cache = await warmed();
+  const fresh = createTokenCache();
+  for (const each of [cache, cache, fresh]) {
+    const verdict = await cachedVerify(each, token, { ...context, revoked });
+    expect(verdict.kind === "ok" ? "ok" : verdict.code).toBe(expected);
+  }
+});
+
 test("a token is remembered once it was verified, for its own trust domain", async () => {
   const { trustDomain } = context;
   expect(isRemembered(createTokenCache(), token, trustDomain)).toBe(false);

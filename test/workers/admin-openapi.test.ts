@@ -42,6 +42,7 @@ const guarded = operations.filter(({ operation }) => NEEDS[operation.operationId
 test("the document describes every operation", () => {
   expect(operations.map(({ name }) => name).sort()).toEqual([
     "DELETE /api/v1/access/{id}",
+    "DELETE /api/v1/join-tokens/{id}",
     "DELETE /api/v1/resources/{kind}/{namespace}/{name}",
     "DELETE /api/v1/services/{namespace}/{name}/endpoints/{id}",
     "GET /.well-known/jwks.json",
@@ -52,6 +53,7 @@ test("the document describes every operation", () => {
     "GET /api/v1/ca/audit",
     "GET /api/v1/ca/revocations",
     "GET /api/v1/diff",
+    "GET /api/v1/join-tokens",
     "GET /api/v1/openapi.json",
     "GET /api/v1/principal",
     "GET /api/v1/resources",
@@ -71,6 +73,8 @@ test("the document describes every operation", () => {
     "POST /api/v1/ca/rotate",
     "POST /api/v1/delete",
     "POST /api/v1/explain",
+    "POST /api/v1/join",
+    "POST /api/v1/join-tokens",
     "POST /api/v1/rollback",
     "POST /api/v1/services/{namespace}/{name}/endpoints/{id}/drain",
     "POST /api/v1/services/{namespace}/{name}/endpoints/{id}/heartbeat",
@@ -108,6 +112,7 @@ test("the document says of exactly the public operations that they need no token
   expect(open.map(({ template }) => template).sort()).toEqual([
     "/.well-known/jwks.json",
     "/.well-known/spiffe/bundle",
+    "/api/v1/join",
     "/api/v1/openapi.json",
     "/healthz",
   ]);

@@ -15,6 +15,7 @@ import { addAccessRoutes } from "./routes/access.ts";
 import { addAuthorityRoutes } from "./routes/authority.ts";
 import { addExplainRoutes } from "./routes/explain.ts";
 import { addIdentityRoutes } from "./routes/identity.ts";
+import { addJoinRoutes } from "./routes/join.ts";
 import { addObserveRoutes } from "./routes/observe.ts";
 import { addResourceRoutes } from "./routes/resources.ts";
 import { addRevisionRoutes } from "./routes/revisions.ts";
@@ -30,6 +31,7 @@ function createApp(): OpenAPIHono<AdminEnv> {
   addServiceRoutes(app);
   addIdentityRoutes(app);
   addAuthorityRoutes(app);
+  addJoinRoutes(app);
   addObserveRoutes(app);
   addExplainRoutes(app);
   addAccessRoutes(app);

@@ -4,22 +4,12 @@
  *
  * @module
  */
-import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, type JWTPayload } from "jose";
+import { decodeJwt, jwtVerify, type JWTPayload } from "jose";
 import { z } from "zod";
 import type { Env } from "../../durable-objects/env.ts";
 import { ROLES, type Principal } from "../../shared/wire/access.ts";
-import { MeshError } from "../../shared/wire/problem.ts";
 import { label } from "../../shared/wire/resource.ts";
-
-/** Asymmetric ones only: whoever can verify must not be able to sign. */
-const ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA".split(" ");
-
-const CLOCK_TOLERANCE_SECONDS = 60;
-
-/** For a fetch of keys, which happens at most once in `COOLDOWN_MS` and when they are older than `KEYS_LIVE_MS`. */
-const FETCH_LIMIT_MS = 5_000;
-const COOLDOWN_MS = 30_000;
-const KEYS_LIVE_MS = 600_000;
+import { ALGORITHMS, CLOCK_TOLERANCE_SECONDS, refuseOrRetry, remoteKeys } from "./remote-keys.ts";
 
 const grant = z
   .strictObject({
@@ -57,17 +47,12 @@ export const oidcSettings = z.array(issuer).max(16);
 
 type Issuer = z.output<typeof issuer>;
 
-type Keys = ReturnType<typeof createRemoteJWKSet>;
-
-/** By URL; an issuer's keys outlive requests. */
-const keySets = new Map<string, Keys>();
-
 /** The principal of an issuer's token. `null`: it is none of theirs, does not verify, or nothing is granted to it. */
 export async function principalOf(token: string, env: Env): Promise<Principal | null> {
   const found = issuerOf(token, env);
   if (found === null) return null;
   try {
-    const { payload } = await jwtVerify(token, keysOf(found), {
+    const { payload } = await jwtVerify(token, remoteKeys(found.jwksUri), {
       issuer: found.issuer,
       audience: found.audience,
       algorithms: ALGORITHMS,
@@ -76,13 +61,7 @@ export async function principalOf(token: string, env: Env): Promise<Principal | 
     });
     return grantedTo(payload, found);
   } catch (error) {
-    if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout)) return null;
-    console.error(JSON.stringify({ level: "error", at: "oidc", issuer: found.issuer, error: String(error) }));
-    throw new MeshError({
-      code: "control.unavailable",
-      detail: "The keys of the token's issuer cannot be fetched now: try again.",
-      retryAfterMs: 1_000,
-    });
+    return refuseOrRetry(error, found.issuer);
   }
 }
 
@@ -121,19 +100,6 @@ function readSettings(text: string): readonly Issuer[] {
     console.error(JSON.stringify({ level: "error", at: "SELVEDGE_ADMIN_OIDC", error: String(error) }));
     return [];
   }
-}
-
-function keysOf({ jwksUri }: Issuer): Keys {
-  const known = keySets.get(jwksUri);
-  if (known !== undefined) return known;
-  const options = {
-    timeoutDuration: FETCH_LIMIT_MS,
-    cooldownDuration: COOLDOWN_MS,
-    cacheMaxAge: KEYS_LIVE_MS,
-  };
-  const keys = createRemoteJWKSet(new URL(jwksUri), options);
-  keySets.set(jwksUri, keys);
-  return keys;
 }
 
 function grantedTo(payload: JWTPayload, { subject, grants }: Issuer): Principal | null {

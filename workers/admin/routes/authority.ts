@@ -8,11 +8,11 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import type { Context } from "hono";
 import { adminOf, authorityOf } from "../../../durable-objects/env.ts";
-import { writePem } from "../../../shared/identity/pem.ts";
 import * as wire from "../../../shared/wire/admin-authority.ts";
 import { assertEdit, namespaceOf } from "../access.ts";
 import { originOf, type AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
+import { asPem } from "../pem-answer.ts";
 import { unwrap } from "../problems.ts";
 
 const tags = ["Certificate authority"];
@@ -113,8 +113,7 @@ export function addAuthorityRoutes(app: OpenAPIHono<AdminEnv>): void {
     assertEdit(c.var.principal, namespaceOf(rest.workload));
     const requester = c.var.principal.id;
     const request = { ...rest, ...(ttlSeconds === undefined ? {} : { ttlSeconds }), requester };
-    const { certificate, chain, ...told } = unwrap(await authorityOf(c.env).certify(request));
-    return c.json({ ...told, certificate: pem(certificate), chain: chain.map(pem).join("") }, 200);
+    return c.json(asPem(unwrap(await authorityOf(c.env).certify(request))), 200);
   });
 
   app.openapi(revoke, async (c) => {
@@ -147,8 +146,4 @@ async function note(
   event: { readonly action: string; readonly target: string; readonly detail: string },
 ): Promise<void> {
   await adminOf(c.env).record({ ...originOf(c), ...event });
-}
-
-function pem(certificate: string): string {
-  return writePem("CERTIFICATE", certificate);
 }

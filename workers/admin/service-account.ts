@@ -1,0 +1,124 @@
+/**
+ * Service accounts of Kubernetes: a projected token, signed by a cluster that
+ * whoever deployed the mesh trusts, proves one workload and no other.
+ *
+ * @module
+ */
+import { createLocalJWKSet, decodeJwt, jwtVerify, type JWTPayload } from "jose";
+import { z } from "zod";
+import type { Env } from "../../durable-objects/env.ts";
+import { parseWorkload } from "../../shared/identity/spiffe.ts";
+import { label } from "../../shared/wire/resource.ts";
+import { ALGORITHMS, CLOCK_TOLERANCE_SECONDS, refuseOrRetry, remoteKeys } from "./remote-keys.ts";
+
+const cluster = z
+  .strictObject({
+    /** Names the cluster in the audit. */
+    name: label,
+    /** As `iss` has it: `--service-account-issuer` of its API server. */
+    issuer: z.string().min(1),
+    /** What `aud` must hold: the `audience` of the projected volume. */
+    audience: z.string().min(1),
+    /** Where its keys are: `https`, and `http` for a mesh that allows private endpoints. */
+    jwksUri: z.url({ protocol: /^https?$/ }).optional(),
+    /** Its keys themselves, `kubectl get --raw /openid/v1/jwks`: for a cluster that the mesh cannot reach. */
+    jwks: z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) }).optional(),
+    /** Which of its namespaces are which of the mesh's; all by their own names unless given. */
+    namespaces: z.record(label, label).optional(),
+  })
+  .refine(({ jwks, jwksUri }) => (jwks === undefined) !== (jwksUri === undefined), {
+    error: "write jwksUri or jwks",
+  });
+
+/** The setting `SELVEDGE_WORKLOAD_ISSUERS`: JSON, a list of clusters. */
+export const workloadIssuers = z.array(cluster).max(64);
+
+type Cluster = z.output<typeof cluster>;
+
+/** Who a token proves. */
+export interface ServiceAccount {
+  /** `namespace/service-account` of the mesh. */
+  readonly workload: string;
+  /** By which proof, for the audit. */
+  readonly proof: string;
+}
+
+/** The workload of a service account's token. `null`: it is no cluster's, does not verify, or is of no mapped namespace. */
+export async function serviceAccountOf(token: string, env: Env): Promise<ServiceAccount | null> {
+  const found = clusterOf(token, env);
+  if (found === null) return null;
+  const options = {
+    issuer: found.issuer,
+    audience: found.audience,
+    algorithms: ALGORITHMS,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    requiredClaims: ["exp", "sub"],
+  };
+  try {
+    const { payload } =
+      found.jwks === undefined
+        ? await jwtVerify(token, remoteKeys(found.jwksUri ?? ""), options)
+        : await jwtVerify(token, createLocalJWKSet(found.jwks), options);
+    return accountIn(payload, found);
+  } catch (error) {
+    return refuseOrRetry(error, found.issuer);
+  }
+}
+
+/** By what the token says of itself; its signature is still to be looked at. */
+function clusterOf(token: string, env: Env): Cluster | null {
+  const settings = settingsOf(env);
+  if (settings.length === 0) return null;
+  try {
+    const { iss } = decodeJwt(token);
+    return settings.find((each) => each.issuer === iss) ?? null;
+  } catch {
+    // Not a JWT at all.
+    return null;
+  }
+}
+
+let parsed: { readonly text: string; readonly clusters: readonly Cluster[] } = { text: "", clusters: [] };
+
+/** A setting that is not valid trusts nobody, and says so in the log. */
+function settingsOf({
+  SELVEDGE_WORKLOAD_ISSUERS: text = "",
+  SELVEDGE_PRIVATE_ENDPOINTS,
+}: Env): readonly Cluster[] {
+  if (parsed.text === text) return parsed.clusters;
+  const clusters = (text === "" ? [] : readSettings(text)).filter(
+    ({ jwksUri }) => jwksUri?.startsWith("http:") !== true || SELVEDGE_PRIVATE_ENDPOINTS === "allow",
+  );
+  parsed = { text, clusters };
+  return clusters;
+}
+
+function readSettings(text: string): readonly Cluster[] {
+  try {
+    return workloadIssuers.parse(JSON.parse(text));
+  } catch (error) {
+    console.error(JSON.stringify({ level: "error", at: "SELVEDGE_WORKLOAD_ISSUERS", error: String(error) }));
+    return [];
+  }
+}
+
+/** Only `sub` counts; what the token tells besides must not say otherwise. */
+function accountIn(payload: JWTPayload, { name, namespaces }: Cluster): ServiceAccount | null {
+  const [, namespace, account] = /^system:serviceaccount:([^:/]+):([^:/]+)$/.exec(payload.sub ?? "") ?? [];
+  if (namespace === undefined || account === undefined || !agrees(payload, namespace, account)) return null;
+  const own = namespaces === undefined ? namespace : ownValue(namespaces, namespace);
+  if (own === null || parseWorkload(`${own}/${account}`) === null) return null;
+  return { workload: `${own}/${account}`, proof: `kubernetes/${name} ${namespace}/${account}` };
+}
+
+function agrees(payload: JWTPayload, namespace: string, account: string): boolean {
+  const told = payload["kubernetes.io"];
+  if (told === undefined) return true;
+  const shape = z.looseObject({ namespace: z.string(), serviceaccount: z.looseObject({ name: z.string() }) });
+  const { data } = shape.safeParse(told);
+  return data?.namespace === namespace && data.serviceaccount.name === account;
+}
+
+function ownValue(record: Readonly<Record<string, string>>, key: string): string | null {
+  return Object.hasOwn(record, key) ? (record[key] ?? null) : null;
+}
