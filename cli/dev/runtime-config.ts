@@ -39,7 +39,7 @@ export const KV_WORKER: WorkerConfig = {
   compatibilityFlags: [],
   vars: {},
   services: {},
-  objectBindings: { NAMESPACE: "KvObject" },
+  objectBindings: { NAMESPACE: { service: "local-kv", className: "KvObject" } },
   objectClasses: [{ className: "KvObject", hasSql: true }],
   kvNamespaces: {},
 };
