@@ -53,6 +53,11 @@ const OF_KIND: Readonly<Record<string, readonly Column[]>> = {
     { title: "ACTION", cell: ({ spec }) => join(at(spec, "action")) || "ALLOW" },
     TARGETS,
   ],
+  AuthorizationProvider: [{ title: "ADDRESS", cell: ({ spec }) => join(at(spec, "address")) }],
+  RequestAuthentication: [
+    { title: "ISSUERS", cell: ({ spec }) => join(at(spec, "jwtRules", "*", "issuer")) },
+    TARGETS,
+  ],
   PeerAuthentication: [{ title: "MODE", cell: ({ spec }) => join(at(spec, "mtls", "mode")) }],
   TrafficPolicy: [TARGETS],
   RateLimitPolicy: [TARGETS],

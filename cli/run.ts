@@ -6,6 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { addAccess } from "./commands/access.ts";
 import { addApply } from "./commands/apply.ts";
+import { addAuthz } from "./commands/authz.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addAuthority } from "./commands/ca.ts";
 import { addCanary } from "./commands/canary.ts";
@@ -41,6 +42,7 @@ const COMMANDS = [
   addServices,
   addEndpoints,
   addRoutes,
+  addAuthz,
   addCanary,
   addStatus,
   addTopology,

@@ -3,7 +3,7 @@ import { explanation, type Explanation } from "../../shared/wire/explain.ts";
 import { renderExplanation } from "../explanation.ts";
 import { EXIT, Failure } from "../failure.ts";
 import type { Io } from "../io.ts";
-import { collect, outputOption } from "../options.ts";
+import { collect, outputOption, parseHeader } from "../options.ts";
 import { renderData } from "../output.ts";
 import { openSession } from "../session.ts";
 
@@ -48,12 +48,6 @@ export function addRoutes(program: Command, io: Io): void {
       });
       io.out(options.output === "table" ? renderExplanation(io, answer) : renderData(options.output, answer));
     });
-}
-
-function parseHeader(text: string): { readonly name: string; readonly value: string } {
-  const colon = text.indexOf(":");
-  if (colon < 1) throw new Failure(EXIT.usage, [`"${text}" is no header: write 'name: value'.`]);
-  return { name: text.slice(0, colon).trim(), value: text.slice(colon + 1).trim() };
 }
 
 function parseGateway(text: string): { readonly namespace: string; readonly name: string } {

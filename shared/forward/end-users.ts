@@ -11,9 +11,9 @@ import { parseQuery } from "../engine/query.ts";
 import type { HeaderReader } from "../engine/request.ts";
 import type { Millis } from "../engine/time.ts";
 import { keysFrom, knownKeys, newerKeys } from "./issuer-keys.ts";
+import type { Verifier } from "./issuer-keys.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
-import type { Mesh } from "./state.ts";
 
 /** Where tokens are looked for. */
 export interface UserCredentials {
@@ -92,7 +92,7 @@ const FAILURES: Readonly<Record<Failure, string>> = {
  * there are tokens and no rule counts, the call is refused (Istio).
  */
 export async function identifyUser(
-  mesh: Mesh,
+  mesh: Verifier,
   rules: readonly JwtRule[],
   credentials: UserCredentials,
 ): Promise<Identified | Refusal> {
@@ -150,11 +150,10 @@ function textAt(place: TokenPlace, { headers, query, isBearerOurs }: UserCredent
 }
 
 /** A token that was verified by this rule with the keys that count now. */
-function recall({ state, ...mesh }: Mesh, rule: JwtRule, text: string): KnownUser | null {
-  const cache = state.users;
+function recall(mesh: Verifier, rule: JwtRule, text: string): KnownUser | null {
+  const cache = mesh.state.users;
   const known = cache.young.get(text) ?? cache.old.get(text);
-  if (known === undefined || known.rule !== rule || known.keys !== knownKeys({ state, ...mesh }, rule.keys))
-    return null;
+  if (known === undefined || known.rule !== rule || known.keys !== knownKeys(mesh, rule.keys)) return null;
   if (!cache.young.has(text)) keep(cache, text, known);
   return known;
 }
@@ -168,7 +167,7 @@ function keep(cache: UserCache, text: string, known: KnownUser): void {
 }
 
 /** Signature last, so that nonsense costs neither keys nor cryptography. */
-async function verify(mesh: Mesh, rule: JwtRule, text: string): Promise<KnownUser | Failure> {
+async function verify(mesh: Verifier, rule: JwtRule, text: string): Promise<KnownUser | Failure> {
   const tokens = await mesh.ports.userTokens();
   const token = tokens.readUserToken(text);
   if (token === null) return "malformed";

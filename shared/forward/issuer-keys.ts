@@ -8,7 +8,8 @@ import type { Millis } from "../engine/time.ts";
 import { parseJwks } from "../wire/jwks.ts";
 import { readText } from "./body-text.ts";
 import { settlesWithin, within } from "./patience.ts";
-import type { Mesh } from "./state.ts";
+import type { Ports } from "./ports.ts";
+import type { MeshState } from "./state.ts";
 
 /** Keys are fetched anew after as long, ± 20 % (Envoy's default). Keys that an issuer takes back count no longer. */
 const REFRESH_AFTER_MS: Millis = 600_000;
@@ -33,13 +34,19 @@ export interface KeySet {
   flight: { readonly startedAt: Millis; readonly done: Promise<void> } | null;
 }
 
+/** What verifying tokens needs of a host. */
+export interface Verifier {
+  readonly state: Pick<MeshState, "users" | "keySets">;
+  readonly ports: Pick<Ports, "now" | "random" | "sleep" | "timer" | "defer" | "log" | "ask" | "userTokens">;
+}
+
 type Remote = Extract<KeySource, { readonly kind: "remote" }>;
 
 /**
  * The keys of an issuer, `null` when they were never loaded. Old ones serve
  * while they are fetched anew; only a call that finds none waits.
  */
-export async function keysFrom(mesh: Mesh, source: KeySource): Promise<readonly PublicJwk[] | null> {
+export async function keysFrom(mesh: Verifier, source: KeySource): Promise<readonly PublicJwk[] | null> {
   if (source.kind === "inline") return source.keys;
   const set = setOf(mesh, source.uri);
   if (set.keys === null) await fetchNow(mesh, source, set);
@@ -48,7 +55,7 @@ export async function keysFrom(mesh: Mesh, source: KeySource): Promise<readonly 
 }
 
 /** The keys that an issuer has now: for a token that none of the known ones signed. */
-export async function newerKeys(mesh: Mesh, source: KeySource): Promise<readonly PublicJwk[] | null> {
+export async function newerKeys(mesh: Verifier, source: KeySource): Promise<readonly PublicJwk[] | null> {
   if (source.kind === "inline") return source.keys;
   const set = setOf(mesh, source.uri);
   await fetchNow(mesh, source, set);
@@ -56,14 +63,14 @@ export async function newerKeys(mesh: Mesh, source: KeySource): Promise<readonly
 }
 
 /** The keys as they are known now: what was verified with others is verified again. */
-export function knownKeys(mesh: Mesh, source: KeySource): readonly PublicJwk[] | null {
+export function knownKeys(mesh: Verifier, source: KeySource): readonly PublicJwk[] | null {
   if (source.kind === "inline") return source.keys;
   const set = mesh.state.keySets.get(source.uri);
   // One that is due is fetched by the long way.
   return set === undefined || mesh.ports.now() >= set.refreshAt ? null : set.keys;
 }
 
-function setOf({ state }: Mesh, uri: string): KeySet {
+function setOf({ state }: Verifier, uri: string): KeySet {
   const known = state.keySets.get(uri);
   if (known !== undefined) return known;
   for (const oldest of state.keySets.keys()) {
@@ -76,12 +83,12 @@ function setOf({ state }: Mesh, uri: string): KeySet {
 }
 
 /** One fetch at a time serves all calls of the isolate. */
-async function fetchNow(mesh: Mesh, source: Remote, set: KeySet): Promise<void> {
+async function fetchNow(mesh: Verifier, source: Remote, set: KeySet): Promise<void> {
   const flight = depart(mesh, source, set);
   if (flight !== null) await settlesWithin(mesh.ports, flight, source.timeoutMs);
 }
 
-function depart(mesh: Mesh, source: Remote, set: KeySet): Promise<void> | null {
+function depart(mesh: Verifier, source: Remote, set: KeySet): Promise<void> | null {
   const now = mesh.ports.now();
   // A flight dies with the request that it belonged to.
   if (set.flight !== null && now - set.flight.startedAt < source.timeoutMs) return set.flight.done;
@@ -94,7 +101,7 @@ function depart(mesh: Mesh, source: Remote, set: KeySet): Promise<void> | null {
   return done;
 }
 
-async function fly(mesh: Mesh, source: Remote, set: KeySet): Promise<void> {
+async function fly(mesh: Verifier, source: Remote, set: KeySet): Promise<void> {
   const { ports } = mesh;
   const spread = 0.8 + 0.4 * ports.random();
   try {
@@ -113,7 +120,7 @@ async function fly(mesh: Mesh, source: Remote, set: KeySet): Promise<void> {
 }
 
 /** Redirects are not followed: they could lead where the configuration may not. */
-async function load({ ports }: Mesh, { uri, timeoutMs }: Remote): Promise<readonly PublicJwk[]> {
+async function load({ ports }: Verifier, { uri, timeoutMs }: Remote): Promise<readonly PublicJwk[]> {
   const control = new AbortController();
   const request = new Request(uri, {
     headers: { accept: "application/json" },

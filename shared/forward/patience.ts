@@ -17,7 +17,11 @@ const LOOK_EVERY_MS: Millis = 2;
  * of a hundred calls fail under load, their responses being of the wrong
  * request. So the caller only finds a note when its own timer wakes it.
  */
-export async function settlesWithin(ports: Ports, work: Promise<unknown>, ms: Millis): Promise<boolean> {
+export async function settlesWithin(
+  ports: Pick<Ports, "sleep">,
+  work: Promise<unknown>,
+  ms: Millis,
+): Promise<boolean> {
   const note = { isSettled: false };
   const settle = (): void => {
     note.isSettled = true;
@@ -29,7 +33,7 @@ export async function settlesWithin(ports: Ports, work: Promise<unknown>, ms: Mi
 }
 
 /** What `work` brings within `ms`. Rejects when it takes longer. */
-export function within<T>(ports: Ports, work: Promise<T>, ms: Millis): Promise<T> {
+export function within<T>(ports: Pick<Ports, "timer">, work: Promise<T>, ms: Millis): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = ports.timer(ms, () => reject(new Error(`no answer within ${ms} ms`)));
     work.then(resolve, reject).finally(cancel);

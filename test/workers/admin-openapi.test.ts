@@ -67,6 +67,7 @@ test("the document describes every operation", () => {
     "GET /metrics",
     "POST /api/v1/access",
     "POST /api/v1/apply",
+    "POST /api/v1/authz/check",
     "POST /api/v1/ca/certificates",
     "POST /api/v1/ca/load",
     "POST /api/v1/ca/revocations",

@@ -44,6 +44,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   getTopology: "view",
   getMetrics: "view-all",
   explain: "view-all",
+  checkAccess: "view-all",
   getPrincipal: "view",
   grantAccess: "admin",
   listAccess: "admin",

@@ -13,6 +13,7 @@ import { guardBy, hardenAnswer, identifyRequest, refuseForeignOrigin, refuseMesh
 import { answerError, answerInvalid } from "./problems.ts";
 import { addAccessRoutes } from "./routes/access.ts";
 import { addAuthorityRoutes } from "./routes/authority.ts";
+import { addAuthzRoutes } from "./routes/authz.ts";
 import { addExplainRoutes } from "./routes/explain.ts";
 import { addIdentityRoutes } from "./routes/identity.ts";
 import { addJoinRoutes } from "./routes/join.ts";
@@ -34,6 +35,7 @@ function createApp(): OpenAPIHono<AdminEnv> {
   addJoinRoutes(app);
   addObserveRoutes(app);
   addExplainRoutes(app);
+  addAuthzRoutes(app);
   addAccessRoutes(app);
   addDescription(app);
   return app;
