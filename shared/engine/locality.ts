@@ -256,6 +256,12 @@ export function climb(ramp: Ramp, health: number, returnMs: Millis, now: Millis)
   return level;
 }
 
+/** Whether all groups are counted on in full. */
+export function isSteady({ groups }: Returns): boolean {
+  for (const { level, risesSince } of groups.values()) if (level !== 1 || risesSince !== null) return false;
+  return true;
+}
+
 function levelOf({ level, risesSince }: Ramp, returnMs: Millis, now: Millis): number {
   return risesSince === null ? level : level + Math.max(0, now - risesSince) / returnMs;
 }

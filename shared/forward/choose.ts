@@ -27,7 +27,7 @@ export async function choose(call: Call, plan: Plan, choices: Choices): Promise<
   const kept = plan.session === null ? null : keptFor(call, plan, candidates, choices);
   if (kept !== null && (await circuits.admit(call.mesh, plan, kept.id))) return kept;
   const whole = { endpoints: pool.endpoints, usable: candidates };
-  let section = (pool.grouping === null ? null : nearest(call, plan, choices)) ?? whole;
+  let section = (pool.grouping === null ? null : nearest(call, plan, choices, whole)) ?? whole;
   for (let picked = pick(call, plan, section, choices); picked !== null;) {
     if (await circuits.admit(call.mesh, plan, picked.id)) return picked;
     section = { ...section, usable: section.usable.filter((candidate) => candidate !== picked) };

@@ -38,7 +38,12 @@ interface Stand {
  * service that stands in is not followed. `null` when none may be used.
  */
 export async function aim(call: Call, plan: Plan, choices: Choices): Promise<Aim | null> {
-  const stands = await standsOf(call, plan, choices);
+  const own = ownStand(call, plan, choices);
+  const isEnough = own.health >= 1;
+  const endpoint = isEnough ? await choose(call, plan, choices) : null;
+  if (endpoint !== null) return { plan, endpoint };
+  // All of it waits for a probe that another host has: for this call that is as good as nothing.
+  const stands = await standsOf(call, isEnough ? { ...own, health: 0 } : own, choices);
   for (const at of inOrder(stands, drawFrom(call, plan, choices, stands))) {
     const endpoint = await choose(call, at, choices);
     if (endpoint !== null) return { plan: at, endpoint };
@@ -47,8 +52,9 @@ export async function aim(call: Call, plan: Plan, choices: Choices): Promise<Aim
 }
 
 /** The call's own service, and as many of those behind it as it takes to carry the calls. */
-async function standsOf(call: Call, plan: Plan, choices: Choices): Promise<readonly Stand[]> {
-  const stands = [ownStand(call, plan, choices)];
+async function standsOf(call: Call, own: Stand, choices: Choices): Promise<readonly Stand[]> {
+  const { plan } = own;
+  const stands = [own];
   for (const target of plan.pool.policy.failover ?? []) {
     if (sumOf(stands) >= 1) break;
     const service = await loadService(call.mesh, target.service);

@@ -42,7 +42,7 @@ const FINAL: readonly string[] = ["authn.token.expired", "authn.revoked"];
 /** Establishes the caller. The directory must be loaded; without it there are no keys, and tokens are refused. */
 export async function identify(mesh: Mesh, credentials: Credentials): Promise<Identity | Refusal> {
   const directory = directoryOf(mesh);
-  const peer = credentials.headers.get("x-selvedge-peer");
+  const peer = ownPeer(mesh, credentials.headers.get("x-selvedge-peer"), directory);
   const bearer = meshBearer(mesh, credentials.headers.get("authorization"), directory);
   let caller = credentials.vouched;
   let isAdmitted = false;
@@ -71,6 +71,18 @@ export function directoryOf(mesh: Mesh): DirectoryUnit | null {
 export function linkedDirectoryOf(mesh: Mesh): LinkedDirectory | null {
   const linked = mesh.state.snapshot.view.units.get(DIRECTORY);
   return linked?.kind === "directory" ? linked : null;
+}
+
+/**
+ * The peer token, unless it claims to be of another mesh: a call that failed
+ * over from there brings one, which says nothing here. Whoever writes such a
+ * token gets no more than without any.
+ */
+function ownPeer(mesh: Mesh, token: string | null, directory: DirectoryUnit | null): string | null {
+  if (token === null || directory === null) return token;
+  if (isRemembered(mesh.state.verdicts, token, directory.trustDomain)) return token;
+  const claimed = issuerHint(token);
+  return claimed === null || claimed === directory.trustDomain ? token : null;
 }
 
 /** The bearer token, if it claims to be of our trust domain. Any other is an end user's and none of our business. */

@@ -6,7 +6,7 @@
  */
 import { usable } from "../engine/endpoint.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
-import { climb, DEFAULT_LOCALITY, drawAt, healthOf, loadsOf } from "../engine/locality.ts";
+import { climb, DEFAULT_LOCALITY, drawAt, healthOf, isSteady, loadsOf } from "../engine/locality.ts";
 import type { Groups } from "../engine/locality.ts";
 import type { Call } from "./call.ts";
 import { hasTried } from "./choices.ts";
@@ -35,13 +35,19 @@ interface Sight extends Section {
  * there is one. `null` when the pool is not grouped for this host, or nothing
  * of it can be used, so that all of it is alike.
  *
- * While the groups can carry the calls together, only what is usable gets any;
- * when they cannot, the panic threshold holds for each group (Envoy).
+ * `whole` is the pool with panic. While the groups can carry the calls
+ * together, only what is usable gets any; when they cannot, the panic
+ * threshold holds for each group (Envoy).
  */
-export function nearest(call: Call, plan: Plan, choices: Choices): Section | null {
-  const { policy } = plan.pool;
+export function nearest(call: Call, plan: Plan, choices: Choices, whole: Section): Section | null {
+  const { policy, load } = plan.pool;
   const groups = groupsIn(plan.pool, call.mesh.ports.locality());
   if (groups === null) return null;
+  const [first] = groups.list;
+  // All is well, as nearly always: the first can carry everything.
+  const isWell = whole.usable === whole.endpoints && choices.tried.length === 0 && isSteady(load.returns);
+  if (isWell && groups.kind === "order" && first !== undefined)
+    return { endpoints: first.endpoints, usable: first.endpoints };
   const sights = groups.list.map(({ endpoints }) => look(call, plan, endpoints));
   const loads = loadsAt(call, plan, { groups, sights, choices });
   if (loads === null) return null;

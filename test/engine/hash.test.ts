@@ -90,3 +90,13 @@ describe("the key of a request", () => {
     expect(hash.keyOf(claim(name), viewOf("/", { headers: { authorization } }), null, null)).toBe(expected);
   });
 });
+
+test.each([
+  ["the hash itself", (each: number) => each / 2 ** 32, 0],
+  ["the first decision", (each: number) => hash.pointOf(each, 0), 1],
+])("a decision by a key knows nothing of %s", (_name, before, purpose) => {
+  const hashes = Array.from({ length: 4_000 }, (_, index) => hash.hash32(`key-${index}`));
+  const points = hashes.filter((each) => before(each) >= 0.5).map((each) => hash.pointOf(each, purpose));
+  // Of what one puts into the upper half the other puts half there.
+  expect(Math.abs(points.filter((point) => point >= 0.5).length / points.length - 0.5)).toBeLessThan(0.05);
+});

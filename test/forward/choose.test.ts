@@ -4,7 +4,7 @@ import type { RouteAction } from "../../shared/engine/route.ts";
 import type { ServiceUnit } from "../../shared/engine/snapshot.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import { endpoint } from "../engine/endpoints.ts";
-import { ok, reception, setUp, THREE, TWO, unavailable } from "../fakes/loop.ts";
+import { broken, ok, reception, setUp, THREE, TWO, unavailable } from "../fakes/loop.ts";
 import { backend, routeSet, service, TRAFFIC } from "../fakes/units.ts";
 
 type Ask = (headers?: Readonly<Record<string, string>>) => Promise<{ id: string; cookie: string | null }>;
@@ -199,6 +199,36 @@ test("peak EWMA turns away from an endpoint that is slow", async () => {
   const counts: Record<string, number> = {};
 
   for (let call = 0; call < 60; call++)
+    await kit.run(carry(kit.mesh, new Request("http://reviews/"), reception()));
+
+  expect(counts["a"] ?? 0).toBeLessThanOrEqual(2);
+});
+
+test.each([
+  ["a busy answer", unavailable],
+  ["no answer", broken],
+])("least request turns away from an endpoint that gives %s at once", async (_name, answer) => {
+  const counts: Record<string, number> = {};
+  const { kit } = setUp(
+    service("reviews", {
+      endpoints: THREE,
+      traffic: {
+        ...TRAFFIC,
+        loadBalancing: { kind: "least-request", choices: 2 },
+        circuit: { ...TRAFFIC.circuit, failuresToOpen: 10_000 },
+        retry: { ...TRAFFIC.retry, retries: 0 },
+      },
+    }),
+    [],
+    {
+      send: async ({ id }) => {
+        counts[id] = (counts[id] ?? 0) + 1;
+        return id === "a" ? answer() : ok();
+      },
+    },
+  );
+
+  for (let call = 0; call < 90; call++)
     await kit.run(carry(kit.mesh, new Request("http://reviews/"), reception()));
 
   expect(counts["a"] ?? 0).toBeLessThanOrEqual(2);

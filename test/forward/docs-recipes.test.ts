@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { compileUnit, references } from "../../shared/compile/compile.ts";
 import { virtualHostKey, type Unit } from "../../shared/engine/snapshot.ts";
+import type { Locality } from "../../shared/engine/locality.ts";
 import { carry, type Goal } from "../../shared/forward/carry.ts";
 import { callerOf } from "../../shared/identity/spiffe.ts";
 import { worldOf } from "../compile/worlds.ts";
-import { never, ok, reception, setUp, TO_REVIEWS, unavailable } from "../fakes/loop.ts";
+import { never, ok, reception, setUp, TO_REVIEWS, unavailable, unreachable } from "../fakes/loop.ts";
 import { TRUST_DOMAIN } from "../fakes/units.ts";
 
 function textOf(page: string): string {
@@ -27,8 +28,14 @@ function recipe(heading: string, at = 0): string {
 
 const BASE = [...yamlIn(textOf("services")), ...yamlIn(textOf("gateways")), recipe("Subsets")];
 
+const OTHERS = virtualHostKey("shop/meshes/http", "reviews.other.example");
+
 /** A mesh with the recipe's documents, and the calls that reached an endpoint. */
-function meshWith(yaml: string, answers: readonly (() => Response | Promise<Response>)[] = [ok]) {
+function meshWith(
+  yaml: string,
+  answers: readonly (() => Response | Promise<Response>)[] = [ok],
+  locality: Locality = { region: "EU", zone: "FRA" },
+) {
   const world = worldOf([...BASE, yaml].join("\n---\n"));
   const page = virtualHostKey("shop/public/http", "www.shop.example");
   const units: Record<string, Unit> = {};
@@ -38,10 +45,10 @@ function meshWith(yaml: string, answers: readonly (() => Response | Promise<Resp
     units[key] = unit;
     references(unit).forEach(add);
   };
-  ["directory", "service:shop/reviews", "service:shop/web", page].forEach(add);
+  ["directory", "service:shop/reviews", "service:shop/web", "service:shop/search", page, OTHERS].forEach(add);
   const reviews = compileUnit(world, "service:shop/reviews");
   if (reviews === null) throw new Error("there are no reviews");
-  return setUp(reviews, answers, { more: units });
+  return setUp(reviews, answers, { more: units, locality });
 }
 
 function shop(serviceAccount: string) {
@@ -254,4 +261,31 @@ test.each([
 ])("path normalization: %s", async (url, status) => {
   const mesh = meshWith(recipe("Path normalization per listener"));
   expect(await call(mesh, { as: null, goal: TO_PAGE, url })).toBe(status);
+});
+
+const TO_SEARCH: Goal = { kind: "service", service: "shop/search" };
+
+test.each([
+  ["EU", "search-eu"],
+  ["AF", "search-eu"],
+  ["NA", "search-us"],
+])("a host in %s searches at %s first, and at the other when that fails", async (region, first) => {
+  const mesh = meshWith(recipe("Near endpoints first"), [ok, unreachable, ok], { region, zone: "XXX" });
+  await call(mesh, { goal: TO_SEARCH });
+  expect(await call(mesh, { goal: TO_SEARCH })).toBe(200);
+  const other = first === "search-eu" ? "search-us" : "search-eu";
+  expect(answered(mesh)).toEqual([first, first, other]);
+});
+
+test("a call that fails everywhere here goes on in another cluster", async () => {
+  const mesh = meshWith(recipe("Failover to another cluster"), [unreachable, unreachable, ok]);
+  expect(await call(mesh)).toBe(200);
+  expect(answered(mesh).toSorted()).toEqual(["reviews-elsewhere", "reviews-v1", "reviews-v2"]);
+  expect(mesh.sent.at(-1)?.line).toMatch(/^reviews-elsewhere /);
+});
+
+test("the other cluster lets calls of this one in by its Gateway", async () => {
+  const mesh = meshWith(recipe("Failover to another cluster", 1));
+  const status = await call(mesh, { as: null, goal: TO_PAGE, url: "http://reviews.other.example/" });
+  expect([status, answered(mesh)]).toEqual([200, [expect.stringMatching(/^reviews-v/)]]);
 });

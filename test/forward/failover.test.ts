@@ -148,6 +148,21 @@ test("where nothing may be tried again, at most one call fails", async () => {
   expect(statuses).toEqual([503, ...Array.from({ length: 19 }, () => 200)]);
 });
 
+test("while another host has the probe of all that is left, others stand in", async () => {
+  const circuit = { failuresToOpen: 1, openForMs: 1_000, rejects: true };
+  const locality = { ...DEFAULT_LOCALITY, returnMs: 0 };
+  const mesh = meshWith({
+    endpoints: [endpoint("a")],
+    traffic: { circuit, locality },
+    answer: (id) => (id === "a" ? unavailable() : ok()),
+  });
+  mesh.kit.control.claimProbe = () => Promise.resolve(false);
+  await mesh.call({ method: "POST" });
+  await mesh.kit.advance(1_100);
+  expect((await mesh.call({ method: "POST" })).status).toBe(200);
+  expect(mesh.got).toEqual(["a of shop/reviews:80", expect.stringContaining("shop/spare")]);
+});
+
 test("retries are the call's own, wherever it goes: two, and then it has failed", async () => {
   const mesh = meshWith({ endpoints: [endpoint("a")], answer: unavailable });
   expect((await mesh.call()).status).toBe(503);
@@ -177,6 +192,12 @@ test("the policies of who stands in protect it", async () => {
   const mesh = meshWith({ endpoints: four(4), spare: { inbound: [STRICT] } });
   expect(await codeOf(await mesh.call())).toEqual([403, "authz.default_deny"]);
   expect(mesh.got).toEqual([]);
+});
+
+test("a call that its own service admitted is not thereby admitted to who stands in", async () => {
+  const mesh = meshWith({ endpoints: [endpoint("a")], spare: { inbound: [STRICT] }, answer: unreachable });
+  expect(await codeOf(await mesh.call())).toEqual([403, "authz.default_deny"]);
+  expect(mesh.got).toEqual(["a of shop/reviews:80"]);
 });
 
 test("one that stands in is called at its own port, and told of as who answered", async () => {

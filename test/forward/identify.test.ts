@@ -18,10 +18,16 @@ let pair: KeyPair;
 let stranger: KeyPair;
 let ours: string;
 let others: string;
+let foreign: string;
 
 beforeAll(async () => {
   [pair, stranger] = [await generateSigningKey(), await generateSigningKey()];
   ours = await forge(pair, {}, { aud: MESH });
+  foreign = await forge(
+    stranger,
+    {},
+    { aud: "spiffe://other.test", sub: "spiffe://other.test/ns/shop/sa/web" },
+  );
   others = await forge(pair, {}, { aud: MESH, sub: `spiffe://${OTHER.principal}`, jti: "t-2" });
 });
 
@@ -71,6 +77,13 @@ test.each<[string, () => Readonly<Record<string, string>>, Caller | null, unknow
     "authn.token.invalid",
   ],
   ["a token that differs from the props", () => ({ "x-selvedge-peer": ours }), OTHER, "authn.token.invalid"],
+  ["a peer token of another mesh", () => ({ "x-selvedge-peer": foreign }), null, [null, false]],
+  [
+    "a peer token of another mesh, beside props",
+    () => ({ "x-selvedge-peer": foreign }),
+    WEB,
+    [WEB.principal, false],
+  ],
   ["a peer token that is none", () => ({ "x-selvedge-peer": "end-user" }), null, "authn.token.invalid"],
   ["an empty peer token", () => ({ "x-selvedge-peer": "" }), null, "authn.token.invalid"],
 ])("takes %s for what it is", async (_what, fields, vouched, expected) => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { LoadBalancing } from "../../shared/engine/balance.ts";
 import type { Endpoint } from "../../shared/engine/endpoint.ts";
 import { DEFAULT_LOCALITY, parseLocality, type LocalityPolicy } from "../../shared/engine/locality.ts";
 import type { ServiceUnit, TrafficPolicy } from "../../shared/engine/snapshot.ts";
@@ -159,6 +160,21 @@ test("while another group can carry the calls, nothing that is unhealthy gets an
   expect(new Set(mesh.got)).toEqual(new Set(["a3", "u0", "u1", "u2", "u3"]));
 });
 
+test.each([
+  [0.5, 20],
+  [0, 4],
+])(
+  "all groups together cannot carry the calls: with a panic ratio of %d, %d get some",
+  async (panicRatio, count) => {
+    const mesh = meshWith({
+      endpoints: [...zone("a", "eu/eu-a", 10, 9), ...zone("u", "us", 10, 7)],
+      traffic: { panicRatio },
+    });
+    await partsOf(mesh);
+    expect(new Set(mesh.got).size).toBe(count);
+  },
+);
+
 test.each([0.5, 0])("nothing is healthy: with a panic ratio of %d", async (panicRatio) => {
   const endpoints = [...zone("a", "eu/eu-a", 2, 2), ...zone("u", "us", 2, 2)];
   const mesh = meshWith({ endpoints, traffic: { panicRatio } });
@@ -173,54 +189,69 @@ test("a retry leaves the zone once all of it was tried", async () => {
   expect([mesh.got.slice(0, 2).sort(), mesh.got[2]]).toEqual([["a0", "a1"], "u0"]);
 });
 
-test("what comes back gets its calls back in a straight line, and loses them at once", async () => {
-  const traffic = { retry: { ...TRAFFIC.retry, retries: 0 } };
-  const [up, down] = [
-    [...NEAR, ...FAR],
-    [...zone("a", "eu/eu-a", 4, 4), ...FAR],
-  ];
-  const mesh = meshWith({ endpoints: up, traffic });
-  const change = async (endpoints: readonly Endpoint[]): Promise<void> => {
-    mesh.kit.put({ "service:shop/reviews": unitOf({ endpoints, traffic }) });
-    await mesh.kit.advance(2_000);
-    // Brings the news in; what it was carried by is of no interest.
-    await mesh.call();
-    await mesh.kit.advance(100);
-    await mesh.call();
-  };
-  const near = async (): Promise<number> => (await partsOf(mesh, 400))["a"] ?? 0;
+interface Change {
+  readonly before: readonly Endpoint[];
+  readonly without: readonly Endpoint[];
+}
 
-  const before = await near();
-  await change(down);
-  const failed = await near();
-  await change(up);
-  const begun = await near();
-  await mesh.kit.advance(5_000);
-  const half = await near();
-  await mesh.kit.advance(5_000);
-  const after = await near();
+test.each<[string, Change]>([
+  ["recovered", { before: [...NEAR, ...FAR], without: [...zone("a", "eu/eu-a", 4, 4), ...FAR] }],
+  ["had gone", { before: [...NEAR, ...FAR], without: FAR }],
+  ["had gone, and with it every place", { before: [...NEAR, endpoint("n0")], without: [endpoint("n0")] }],
+])(
+  "a zone that %s gets its calls back in a straight line, and loses them at once",
+  async (_name, { before, without }) => {
+    const traffic = { retry: { ...TRAFFIC.retry, retries: 0 } };
+    const mesh = meshWith({ endpoints: before, traffic });
+    const change = async (endpoints: readonly Endpoint[]): Promise<void> => {
+      mesh.kit.put({ "service:shop/reviews": unitOf({ endpoints, traffic }) });
+      await mesh.kit.advance(2_000);
+      // Brings the news in; what it was carried by is of no interest.
+      await mesh.call();
+      await mesh.kit.advance(100);
+      await mesh.call();
+    };
+    const near = async (): Promise<number> => (await partsOf(mesh, 400))["a"] ?? 0;
 
-  expect([before, failed, after]).toEqual([1, 0, 1]);
-  expect(begun).toBeLessThan(0.1);
-  expect(Math.abs(half - 0.5)).toBeLessThan(0.1);
-});
+    const first = await near();
+    await change(without);
+    const failed = await near();
+    await change(before);
+    const begun = await near();
+    await mesh.kit.advance(5_000);
+    const half = await near();
+    await mesh.kit.advance(5_000);
+    const after = await near();
 
-const MAGLEV = { kind: "maglev", key: [{ kind: "header", name: "x-user" }], tableSize: 251 } as const;
+    expect([first, failed, after]).toEqual([1, 0, 1]);
+    expect(begun).toBeLessThan(0.1);
+    expect(Math.abs(half - 0.5)).toBeLessThan(0.1);
+  },
+);
 
-test("a key stays in its group, and spreads over all of the group's endpoints", async () => {
-  const mesh = meshWith({
-    endpoints: [...zone("a", "eu/eu-a", 4, 2), ...FAR],
-    traffic: { loadBalancing: MAGLEV },
-  });
-  const users = Array.from({ length: 200 }, (_, user) => ({ "x-user": `user-${user}` }));
-  for (const headers of [...users, ...users]) await mesh.call(headers);
-  const [first, second] = [mesh.got.slice(0, 200), mesh.got.slice(200)];
-  expect(second).toEqual(first);
-  expect(new Set(first)).toEqual(new Set(["a2", "a3", "u0", "u1", "u2", "u3"]));
-  // Keys that are drawn for the zone are not those of one end of its table.
-  const [two = 0, three = 0] = ["a2", "a3"].map((id) => first.filter((one) => one === id).length);
-  expect(Math.abs(two - three) / (two + three)).toBeLessThan(0.4);
-});
+const KEY = [{ kind: "header", name: "x-user" }] as const;
+const HASHED: readonly LoadBalancing[] = [
+  { kind: "maglev", key: KEY, tableSize: 251 },
+  { kind: "ring", key: KEY, minSize: 1_024, maxSize: 4_096 },
+];
+
+test.each(HASHED)(
+  "$kind: a key stays in its group, and keys spread over all of it",
+  async (loadBalancing) => {
+    const mesh = meshWith({
+      endpoints: [...zone("a", "eu/eu-a", 4, 2), ...FAR],
+      traffic: { loadBalancing },
+    });
+    const users = Array.from({ length: 200 }, (_, user) => ({ "x-user": `user-${user}` }));
+    for (const headers of [...users, ...users]) await mesh.call(headers);
+    const [first, second] = [mesh.got.slice(0, 200), mesh.got.slice(200)];
+    expect(second).toEqual(first);
+    expect(new Set(first)).toEqual(new Set(["a2", "a3", "u0", "u1", "u2", "u3"]));
+    // Keys that are drawn for the zone are not those of one end of its table.
+    const [two = 0, three = 0] = ["a2", "a3"].map((id) => first.filter((one) => one === id).length);
+    expect(Math.abs(two - three) / (two + three)).toBeLessThan(0.4);
+  },
+);
 
 test("endpoints whose circuits are open make room for the next group", async () => {
   const endpoints = [...zone("a", "eu/eu-a", 1), ...zone("u", "us", 1)];

@@ -1,5 +1,7 @@
 import { reset } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test } from "vitest";
+import { registryOf } from "../../durable-objects/env.ts";
 import {
   applyAnswer,
   diffAnswer,
@@ -184,7 +186,12 @@ describe("services", () => {
   test("take endpoints that register, beat and leave", async () => {
     await apply([NAMESPACE, service("reviews")]);
     const path = "/api/v1/services/shop/reviews/endpoints/vm-1";
-    const json = { address: "https://vm-1.example.com:8443", labels: { version: "v2" }, ttlSeconds: 60 };
+    const json = {
+      address: "https://vm-1.example.com:8443",
+      labels: { version: "v2" },
+      locality: "eu/eu-a",
+      ttlSeconds: 60,
+    };
 
     const registered = lease.parse((await ask(path, { method: "PUT", json })).body);
     expect(registered).toMatchObject({ id: "vm-1", heartbeatEveryMs: 20_000 });
@@ -192,6 +199,8 @@ describe("services", () => {
     expect(beaten.expiresAt).toBeGreaterThanOrEqual(registered.expiresAt);
     const during = serviceStatus.parse((await ask("/api/v1/services/shop/reviews")).body);
     expect(during.endpoints).toMatchObject([{ id: "vm-1", version: "v2", source: "registered" }]);
+    const { units } = await registryOf(env).sync({ version: 0, held: [], wanted: ["service:shop/reviews"] });
+    expect(JSON.stringify(units)).toContain('"locality":{"region":"eu","zone":"eu-a"}');
     lease.parse((await ask(`${path}/drain`, { method: "POST" })).body);
     const drained = serviceStatus.parse((await ask("/api/v1/services/shop/reviews")).body);
     expect(drained.endpoints).toMatchObject([{ id: "vm-1", health: "draining" }]);
@@ -210,6 +219,7 @@ describe("services", () => {
     ["a weight of none", { address: "https://vm.example.com", weight: 0 }, "weight"],
     ["no address", {}, "address"],
     ["a private address", { address: "http://169.254.169.254" }, "address"],
+    ["a place that is none", { address: "https://vm.example.com", locality: "here and there" }, "locality"],
   ])("do not take an endpoint with %s", async (_, json, path) => {
     const answer = await ask("/api/v1/services/shop/reviews/endpoints/vm-1", { method: "PUT", json });
     expect(answer.status).toBe(422);

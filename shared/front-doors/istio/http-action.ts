@@ -62,7 +62,10 @@ function translateRetries(
   const { attempts, retryOn, backoff } = retries;
   if (attempts === 0) return { attempts };
   if (retries.retryRemoteLocalities === true) {
-    report.note(`${path}.retryRemoteLocalities`, "has no effect: endpoints have no locality");
+    report.note(
+      `${path}.retryRemoteLocalities`,
+      "has no effect: a retry leaves a locality once all of it was tried",
+    );
   }
   const terms = (retryOn ?? DEFAULT_CONDITIONS).split(",").map((term) => term.trim());
   const { on, codes } = translateRetryOn(terms, `${path}.retryOn`, report);
