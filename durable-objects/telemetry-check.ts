@@ -5,7 +5,13 @@
  * @module
  */
 import { LATENCY_BOUNDS_MS } from "../shared/wire/call-record.ts";
-import type { CallLabels, CallReport, CallSeries, HostCounters } from "../shared/wire/call-record.ts";
+import type {
+  CallLabels,
+  CallReport,
+  CallSeries,
+  HostCounters,
+  ViewRecord,
+} from "../shared/wire/call-record.ts";
 
 /** A host gathers 2,000 series at most, and a few under `other`. */
 const MAX_REPORT_SERIES = 4_000;
@@ -46,6 +52,11 @@ export function countableHost({ host }: CallReport): readonly (readonly [keyof H
   return HOST_COUNTERS.map((name) => [name, host[name]] as const).filter(
     ([, value]) => isCount(value) && value > 0,
   );
+}
+
+/** What a host says of its configuration, if that makes sense. */
+export function countableView({ view }: CallReport): ViewRecord | null {
+  return view !== undefined && isCount(view.version) && typeof view.isCurrent === "boolean" ? view : null;
 }
 
 /** The labels of calls that come after the cap of series: few values, whatever was reported. */

@@ -6,10 +6,10 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Millis } from "../shared/engine/time.ts";
 import type { CallReport } from "../shared/wire/call-record.ts";
-import type { TelemetryApi, TelemetryTotals, Topology } from "../shared/wire/rpc.ts";
+import type { IsolatesStatus, TelemetryApi, TelemetryTotals, Topology } from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
 import { migrate } from "./schema.ts";
-import { countableHost, countableSeries, isNumbered } from "./telemetry-check.ts";
+import { countableHost, countableSeries, countableView, isNumbered } from "./telemetry-check.ts";
 import { MINUTE_MS, TELEMETRY_MIGRATIONS, TelemetryStore } from "./telemetry-store.ts";
 import { edgesOf, topologyOf } from "./telemetry-topology.ts";
 
@@ -44,6 +44,11 @@ export class TelemetryObject extends DurableObject<Env> implements TelemetryApi 
     return { series: this.#store.series(), host: this.#store.host() };
   }
 
+  /** The isolates that have reported within the last minute. */
+  async isolates(): Promise<IsolatesStatus> {
+    return this.#store.isolates(Date.now() - MINUTE_MS);
+  }
+
   /** Who called whom in the last five minutes; since the first report if that is less. */
   async topology(): Promise<Topology> {
     const now = Date.now();
@@ -62,6 +67,8 @@ export class TelemetryObject extends DurableObject<Env> implements TelemetryApi 
 
   #add(report: CallReport, now: Millis): void {
     if (!this.#store.admit(report.reporter, report.sequence, now)) return;
+    const view = countableView(report);
+    if (view !== null) this.#store.noteView(report.reporter, view);
     const series = countableSeries(report);
     const overflowed = series.reduce((sum, each) => sum + this.#store.addSeries(each), 0);
     for (const edge of edgesOf(series)) this.#store.addEdge(minuteOf(now), edge);

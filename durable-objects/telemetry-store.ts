@@ -5,7 +5,8 @@
  */
 import * as histogram from "../shared/engine/histogram.ts";
 import type { Millis } from "../shared/engine/time.ts";
-import type { CallLabels, CallSeries, HostCounters } from "../shared/wire/call-record.ts";
+import type { CallLabels, CallSeries, HostCounters, ViewRecord } from "../shared/wire/call-record.ts";
+import type { IsolatesStatus } from "../shared/wire/rpc.ts";
 import { overflowLabels } from "./telemetry-check.ts";
 import { addEdges, type EdgeCounts } from "./telemetry-topology.ts";
 
@@ -20,6 +21,8 @@ export const TELEMETRY_MIGRATIONS: readonly string[] = [
      count INTEGER NOT NULL, failures INTEGER NOT NULL, buckets TEXT NOT NULL,
      PRIMARY KEY (minute, source, destination, version));
    CREATE TABLE began (at INTEGER NOT NULL)`,
+  `ALTER TABLE reporters ADD COLUMN version INTEGER;
+   ALTER TABLE reporters ADD COLUMN is_current INTEGER`,
 ];
 
 /** Series at most, besides those named `other`: about 4 MB of an answer. */
@@ -65,9 +68,35 @@ export class TelemetryStore {
       reporter,
     );
     if (row !== undefined && row.sequence >= sequence) return false;
-    this.#sql.exec("INSERT OR REPLACE INTO reporters VALUES (?, ?, ?)", reporter, sequence, now);
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO reporters (reporter, sequence, seen_at) VALUES (?, ?, ?)",
+      reporter,
+      sequence,
+      now,
+    );
     this.#sql.exec("INSERT INTO began SELECT ? WHERE NOT EXISTS (SELECT * FROM began)", now);
     return true;
+  }
+
+  /** Notes what configuration a host has that has just been admitted. */
+  noteView(reporter: string, { version, isCurrent }: ViewRecord): void {
+    this.#sql.exec(
+      "UPDATE reporters SET version = ?, is_current = ? WHERE reporter = ?",
+      version,
+      isCurrent ? 1 : 0,
+      reporter,
+    );
+  }
+
+  /** The hosts that were seen after a time and told of their configuration. */
+  isolates(seenAfter: Millis): IsolatesStatus {
+    return this.#sql
+      .exec<{ current: number; stale: number; oldestVersion: number | null }>(
+        `SELECT coalesce(sum(is_current), 0) AS current, coalesce(sum(1 - is_current), 0) AS stale,
+           min(version) AS oldestVersion FROM reporters WHERE seen_at > ? AND version IS NOT NULL`,
+        seenAfter,
+      )
+      .one();
   }
 
   /** Adds calls to their series; beyond the cap to one named `other`, which the answer counts. */

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { meshStatus } from "../../shared/wire/admin.ts";
-import type { StoreStatus } from "../../shared/wire/rpc.ts";
+import type { IsolatesStatus, StoreStatus } from "../../shared/wire/rpc.ts";
 import type { Io } from "../io.ts";
 import { outputOption } from "../options.ts";
 import { plain, renderData } from "../output.ts";
@@ -22,12 +22,18 @@ export function addStatus(program: Command, io: Io): void {
         ["Revision", String(status.revision)],
         ["Snapshot", `version ${status.version}`],
         ...(status.store === undefined ? [] : [["Copies", copies(status.store, status.version)]]),
+        ...(status.isolates === undefined ? [] : [["Isolates", isolates(status.isolates)]]),
         ["Resources", String(status.resources)],
         ["Services", String(status.services)],
         ["Endpoints", `${status.healthyEndpoints} of ${status.endpoints} healthy`],
       ];
       return io.out(rows.map(([name, value = ""]) => `${`${name}:`.padEnd(15)}${plain(value)}\n`).join(""));
     });
+}
+
+function isolates({ current, stale, oldestVersion }: IsolatesStatus): string {
+  if (oldestVersion === null) return "none has reported within a minute";
+  return `${current} current, ${stale} stale; oldest version ${oldestVersion}`;
 }
 
 /** What hosts would start from if the registry were out of reach. */

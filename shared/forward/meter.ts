@@ -8,6 +8,7 @@ import * as histogram from "../engine/histogram.ts";
 import type { Millis } from "../engine/time.ts";
 import { LATENCY_BOUNDS_MS } from "../wire/call-record.ts";
 import type { CallLabels, CallReport, CallSeries, HostCounters } from "../wire/call-record.ts";
+import { MAX_STALE_MS } from "./freshness.ts";
 import type { Mesh } from "./state.ts";
 
 /** Label values come from configuration, which can be large: this bounds an isolate's memory and a report's size. */
@@ -68,7 +69,7 @@ export function methodLabel(method: string): string {
 /** Reports what was counted so far; what cannot be delivered is kept for the next time. Never rejects. */
 export async function flush(mesh: Mesh): Promise<void> {
   const { meter } = mesh.state;
-  meter.unacknowledged ??= cut(meter, mesh.state.reporter);
+  meter.unacknowledged ??= cut(mesh);
   if (meter.unacknowledged === null) return;
   try {
     await mesh.ports.control.report(meter.unacknowledged);
@@ -136,11 +137,15 @@ async function flushLater(mesh: Mesh, afterMs: Millis): Promise<void> {
 }
 
 /** Takes what was counted out of the meter. */
-function cut(meter: Meter, reporter: string): CallReport | null {
+function cut({ state: { meter, reporter, snapshot }, ports }: Mesh): CallReport | null {
   if (meter.series.size === 0) return null;
   meter.sequence += 1;
   const { sequence, host } = meter;
-  const report = { reporter, sequence, series: [...meter.series.values()], host };
+  const view = {
+    version: snapshot.view.version,
+    isCurrent: ports.now() - snapshot.currentAt <= MAX_STALE_MS,
+  };
+  const report = { reporter, sequence, series: [...meter.series.values()], host, view };
   meter.series = new Map();
   meter.host = noCounts();
   return report;

@@ -419,6 +419,13 @@ export const meshStatus = z
       ])
       .optional()
       .meta({ description: "The copies of the configuration outside of the registry." }),
+    isolates: z
+      .object({ current: z.int(), stale: z.int(), oldestVersion: z.int().nullable() })
+      .optional()
+      .meta({
+        description:
+          "Isolates that have reported within a minute: those whose configuration was confirmed, the others.",
+      }),
   })
   .meta({ id: "MeshStatus" });
 

@@ -43,6 +43,15 @@ export interface CallReport {
   readonly series: readonly CallSeries[];
   /** Gauges and counters about the host itself. */
   readonly host: HostCounters;
+  /** What the host carried calls by when it reported; absent from a release that does not tell. */
+  readonly view?: ViewRecord;
+}
+
+/** The configuration that an isolate has. */
+export interface ViewRecord {
+  readonly version: number;
+  /** Whether the registry has said within the last second that nothing has changed since. */
+  readonly isCurrent: boolean;
 }
 
 /** What a host counts about itself since its last report. */

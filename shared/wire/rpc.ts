@@ -200,6 +200,8 @@ export interface MeshStatus {
   readonly ejected?: readonly { readonly service: string; readonly endpoints: number }[];
   /** Absent from a release that keeps no copies. */
   readonly store?: StoreStatus;
+  /** Told by the admin API, which asks another object for it; absent where that does not answer. */
+  readonly isolates?: IsolatesStatus;
 }
 
 /** The copies of compiled units outside of the registry. */
@@ -472,9 +474,20 @@ export interface TelemetryTotals {
   readonly host: HostCounters;
 }
 
+/** The isolates that have reported within the last minute. */
+export interface IsolatesStatus {
+  readonly current: number;
+  /** Those that carried calls by configuration that the registry had not confirmed for a second. */
+  readonly stale: number;
+  /** The smallest version among them; `null` for none. A small one may be current: nothing of what it uses has changed since. */
+  readonly oldestVersion: number | null;
+}
+
 export interface TelemetryApi {
   report(report: CallReport): Promise<void>;
   totals(): Promise<TelemetryTotals>;
+  /** Only isolates of a release that tells of its configuration are counted. */
+  isolates(): Promise<IsolatesStatus>;
   topology(): Promise<Topology>;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { StoreStatus } from "../../shared/wire/rpc.ts";
+import type { IsolatesStatus, StoreStatus } from "../../shared/wire/rpc.ts";
 import { against, ref, REVIEWS, SHOP } from "./commands-kit.ts";
 
 describe("diff", () => {
@@ -170,6 +170,15 @@ describe("what only looks", () => {
     const ran = await against({ "GET /api/v1/status": { ...status, store } }, ["status"]);
 
     expect(ran).toMatchObject({ code: 0, out: expect.stringContaining(`\nCopies:        ${copies}\n`) });
+  });
+
+  test.each<[IsolatesStatus, string]>([
+    [{ current: 11, stale: 1, oldestVersion: 4 }, "11 current, 1 stale; oldest version 4"],
+    [{ current: 0, stale: 0, oldestVersion: null }, "none has reported within a minute"],
+  ])("status of a mesh with isolates %o", async (isolates, text) => {
+    const ran = await against({ "GET /api/v1/status": { ...status, isolates } }, ["status"]);
+
+    expect(ran).toMatchObject({ code: 0, out: expect.stringContaining(`\nIsolates:      ${text}\n`) });
   });
 
   test("version", async () => {

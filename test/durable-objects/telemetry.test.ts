@@ -31,6 +31,11 @@ async function send(each: CallReport): Promise<void> {
   await evictDurableObject(stub());
 }
 
+const told = (sequence: number, reporter: string, version: number, isCurrent: boolean): CallReport => ({
+  ...report(sequence, [], {}, reporter),
+  view: { version, isCurrent },
+});
+
 function rows(query: string): Promise<unknown[]> {
   return runInDurableObject(stub(), (_, state) => state.storage.sql.exec(query).toArray());
 }
@@ -197,6 +202,38 @@ describe("topology", () => {
   });
 });
 
+describe("isolates", () => {
+  test("are counted by what they told last, for a minute", async () => {
+    const none = await object().isolates();
+    await send(told(1, "a", 5, false));
+    await send(told(2, "a", 7, true));
+    await send(told(1, "a", 3, false));
+    await send(told(1, "b", 6, false));
+    await send(report(1, [], {}, "of the release before"));
+    const all = await object().isolates();
+    pass(MINUTE - 1);
+    await send(told(3, "a", 7, true));
+    const still = await object().isolates();
+    pass(1);
+
+    expect(none).toEqual({ current: 0, stale: 0, oldestVersion: null });
+    expect(all).toEqual({ current: 1, stale: 1, oldestVersion: 6 });
+    expect(still).toEqual(all);
+    expect(await object().isolates()).toEqual({ current: 1, stale: 0, oldestVersion: 7 });
+  });
+
+  test.each([
+    { version: -1, isCurrent: true },
+    { version: 1.5, isCurrent: true },
+    { version: 1, isCurrent: "yes" as never },
+  ])("that tell nonsense (%o) are not counted", async (view) => {
+    await send({ ...report(1, [series({}, 1)]), view });
+
+    expect(await object().isolates()).toEqual({ current: 0, stale: 0, oldestVersion: null });
+    expect((await object().totals()).series).toEqual([series({}, 1)]);
+  });
+});
+
 describe("pruning", () => {
   test("the alarm drops windows after five minutes and silent hosts after ten, then rests", async () => {
     await send(report(1, [series({}, 1)]));
@@ -225,7 +262,7 @@ describe("pruning", () => {
     await runInDurableObject(stub(), (_, state) => {
       state.storage.sql.exec(
         `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)
-         INSERT INTO reporters SELECT 'host-' || i, 1, ? - i FROM n`,
+         INSERT INTO reporters SELECT 'host-' || i, 1, ? - i, 7, 1 FROM n`,
         Date.now(),
       );
     });

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import * as meter from "../../shared/forward/meter.ts";
 import type { CallLabels, CallReport } from "../../shared/wire/call-record.ts";
+import { prepare } from "../../shared/forward/sync.ts";
 import { meshKit } from "../fakes/mesh-kit.ts";
+import { directory } from "../fakes/units.ts";
 
 function labels(changes: Partial<CallLabels> = {}): CallLabels {
   const base = { source: "shop/web", destination: "shop/reviews", version: "v1", route: "", method: "GET" };
@@ -11,6 +13,21 @@ function labels(changes: Partial<CallLabels> = {}): CallLabels {
 function countsOf(reports: readonly CallReport[]): readonly number[] {
   return reports.map(({ series }) => series.reduce((sum, { count }) => sum + count, 0));
 }
+
+test("tells what configuration the host has, and whether it is known to be in force", async () => {
+  const kit = meshKit({ units: { directory: directory() } });
+  await kit.run(prepare(kit.mesh, ["directory"]));
+  for (const ms of [100, 60_000]) {
+    await kit.advance(ms);
+    meter.record(kit.mesh, labels(), 1);
+    await kit.advance(meter.FLUSH_AFTER_MS);
+  }
+
+  expect(kit.calls.reports.map(({ view }) => view)).toEqual([
+    { version: 2, isCurrent: true },
+    { version: 2, isCurrent: false },
+  ]);
+});
 
 test("gathers calls of one series and reports them together", async () => {
   const kit = meshKit();
@@ -39,6 +56,7 @@ test("gathers calls of one series and reports them together", async () => {
         auditedCalls: 0,
         trialDenials: 0,
       },
+      view: { version: 0, isCurrent: false },
     },
   ]);
 });

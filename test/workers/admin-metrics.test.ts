@@ -14,6 +14,7 @@ const STATUS: MeshStatus = {
   healthyEndpoints: 5,
   ejected: [{ service: "shop/reviews", endpoints: 2 }],
   store: { kind: "on", version: 8, checkedAt: 1, failures: 2 },
+  isolates: { current: 6, stale: 1, oldestVersion: 4 },
 };
 
 const HOST = {
@@ -127,6 +128,13 @@ test("every family, with calls of two methods in one histogram", () => {
     "# HELP selvedge_store_failures Attempts to store in a row that failed.",
     "# TYPE selvedge_store_failures gauge",
     "selvedge_store_failures 2",
+    "# HELP selvedge_isolates Isolates that have reported within a minute, by whether their configuration was confirmed.",
+    "# TYPE selvedge_isolates gauge",
+    'selvedge_isolates{state="current"} 6',
+    'selvedge_isolates{state="stale"} 1',
+    "# HELP selvedge_oldest_isolate_version The smallest version among them.",
+    "# TYPE selvedge_oldest_isolate_version gauge",
+    "selvedge_oldest_isolate_version 4",
     "# HELP selvedge_resources Stored resources.",
     "# TYPE selvedge_resources gauge",
     "selvedge_resources 12",

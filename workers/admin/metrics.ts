@@ -48,6 +48,7 @@ function registryGauges(status: MeshStatus): readonly string[] {
       ["", {}, status.version],
     ]),
     ...storeGauges(status),
+    ...isolateGauges(status),
     family("selvedge_resources", "gauge", "Stored resources.", [["", {}, status.resources]]),
     family("selvedge_services", "gauge", "Services.", [["", {}, status.services]]),
     family("selvedge_endpoints", "gauge", "Endpoints; unhealthy are also draining and ejected ones.", [
@@ -78,6 +79,25 @@ function storeGauges({ store }: MeshStatus): readonly string[] {
     family("selvedge_store_failures", "gauge", "Attempts to store in a row that failed.", [
       ["", {}, store.failures],
     ]),
+  ];
+}
+
+function isolateGauges({ isolates }: MeshStatus): readonly string[] {
+  if (isolates === undefined) return [];
+  const { current, stale, oldestVersion } = isolates;
+  const help = "Isolates that have reported within a minute, by whether their configuration was confirmed.";
+  return [
+    family("selvedge_isolates", "gauge", help, [
+      ["", { state: "current" }, current],
+      ["", { state: "stale" }, stale],
+    ]),
+    ...(oldestVersion === null
+      ? []
+      : [
+          family("selvedge_oldest_isolate_version", "gauge", "The smallest version among them.", [
+            ["", {}, oldestVersion],
+          ]),
+        ]),
   ];
 }
 

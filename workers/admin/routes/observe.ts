@@ -5,11 +5,11 @@
  */
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import { registryOf, telemetryOf } from "../../../durable-objects/env.ts";
+import { registryOf, telemetryOf, type Env } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
 import { VERSION } from "../../../shared/wire/version.ts";
 import { mayView, type Principal } from "../../../shared/wire/access.ts";
-import type { Topology } from "../../../shared/wire/rpc.ts";
+import type { IsolatesStatus, MeshStatus, Topology } from "../../../shared/wire/rpc.ts";
 import type { AdminEnv } from "../context.ts";
 import { renderMetrics } from "../metrics.ts";
 import { answers, PROBLEM, PUBLIC } from "../operation.ts";
@@ -61,14 +61,14 @@ const healthz = createRoute({
 
 /** Adds the operations that only look. */
 export function addObserveRoutes(app: OpenAPIHono<AdminEnv>): void {
-  app.openapi(status, async (c) => c.json(await registryOf(c.env).status(), 200));
+  app.openapi(status, async (c) => c.json(await statusOf(c.env), 200));
 
   app.openapi(topology, async (c) => {
     return c.json(visibleTopology(await telemetryOf(c.env).topology(), c.var.principal), 200);
   });
 
   app.openapi(metrics, async (c) => {
-    const [totals, status] = await Promise.all([telemetryOf(c.env).totals(), registryOf(c.env).status()]);
+    const [totals, status] = await Promise.all([telemetryOf(c.env).totals(), statusOf(c.env)]);
     return c.text(renderMetrics(totals, status), 200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
     });
@@ -92,4 +92,19 @@ function visibleTopology(topology: Topology, principal: Principal): Topology {
     nodes: topology.nodes.filter((node) => isVisible(node) || named.has(node)),
     edges,
   };
+}
+
+/** The registry's numbers, with those of isolates. */
+async function statusOf(env: Env): Promise<MeshStatus> {
+  const [status, isolates] = await Promise.all([registryOf(env).status(), isolatesOf(env)]);
+  return isolates === null ? status : { ...status, isolates };
+}
+
+async function isolatesOf(env: Env): Promise<IsolatesStatus | null> {
+  try {
+    return await telemetryOf(env).isolates();
+  } catch {
+    // Out of reach, or of the release before: the rest is worth telling without it.
+    return null;
+  }
 }
