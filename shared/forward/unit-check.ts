@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { DEFAULT_LOCALITY } from "../engine/locality.ts";
 import type { RouteSet } from "../engine/route.ts";
 import type { DirectoryUnit, ServiceUnit, Unit } from "../engine/snapshot.ts";
 
@@ -47,7 +48,9 @@ function flawOfService(unit: ServiceUnit): string | null {
   const isMalformed = ({ authorization, limits }: ServiceUnit["inbound"][number]): boolean =>
     !areArrays(authorization.deny, limits);
   if (unit.inbound.some(isMalformed)) return "inbound is malformed";
-  if (!areArrays(unit.traffic.retry.on, unit.traffic.retry.statusCodes)) return "traffic is malformed";
+  const { retry, failover = [], locality = DEFAULT_LOCALITY } = unit.traffic;
+  if (!areArrays(retry.on, retry.statusCodes, failover, locality.failover, locality.distribute))
+    return "traffic is malformed";
   return unit.routes.map(({ routes }) => flawOfRoutes(routes)).find((flaw) => flaw !== null) ?? null;
 }
 

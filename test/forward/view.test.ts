@@ -42,6 +42,8 @@ test.each<[string, unknown]>([
   ["an endpoint names policies that are not there", service("a", { inbound: [] })],
   ["inbound is malformed", service("a", { inbound: [{ ...PERMISSIVE, limits: "none" as never }] })],
   ["the unit is malformed", withoutTraffic],
+  ["traffic is malformed", { ...withoutTraffic, traffic: { ...traffic, failover: {} } }],
+  ["traffic is malformed", { ...withoutTraffic, traffic: { ...traffic, locality: { failover: [] } } }],
   [
     "traffic is malformed",
     { ...withoutTraffic, traffic: { ...traffic, retry: { ...traffic.retry, on: 1 } } },
