@@ -25,7 +25,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts", "test/conformance/**/*.test.ts"],
+          include: ["test/{e2e,conformance,attacks}/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 30_000,
           hookTimeout: 60_000,

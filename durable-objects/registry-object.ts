@@ -52,7 +52,7 @@ import { KEPT_REVISIONS, REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "
 import { answerSync } from "./registry-sync.ts";
 import { RegistryWatch } from "./registry-watch.ts";
 import { clashes, judge } from "./registry-foreign.ts";
-import { MAX_OWNED, readOwners, trespasses } from "./registry-tenancy.ts";
+import { MAX_OWNED, readOwners, seizures, trespasses } from "./registry-tenancy.ts";
 import { migrate } from "./schema.ts";
 import { SnapshotOutbox } from "./snapshot-outbox.ts";
 import { UnitStore } from "./unit-store.ts";
@@ -72,6 +72,8 @@ interface Cause {
   readonly isDryRun?: boolean;
   /** What translating the documents brought to light. */
   readonly notes?: readonly string[];
+  /** Whose hosts are not to be taken from others. Absent: an admin's change, who may. */
+  readonly namespaces?: readonly string[] | undefined;
 }
 
 /** What a change does to units: those that it may touch, and those that it does. */
@@ -126,7 +128,15 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     const stamp = { now: new Date().toISOString(), newUid: () => crypto.randomUUID() };
     const applied = parsed.resources.map((resource) => planApply(resource, this.#find, stamp));
     const steps = request.prune === true ? [...applied, ...this.#planPrune(applied, request)] : applied;
-    return this.#change(steps, { author, via, reason: "apply", isDryRun: dryRun ?? false, notes });
+    const { namespaces } = request;
+    return this.#change(steps, {
+      author,
+      via,
+      reason: "apply",
+      isDryRun: dryRun ?? false,
+      notes,
+      namespaces,
+    });
   }
 
   /** Deletes resources: all of them, or none when one does not exist. */
@@ -284,7 +294,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       // A world in which two resources had one place cannot be moved back.
       if (clashing.length > 0) this.#world = null;
       if (clashing.length > 0) return invalid(clashing);
-      const problems = oversized(compiled);
+      const problems = [...oversized(compiled), ...this.#seizures(compiled, cause)];
       const dangling = warnings(
         current,
         planned.map((step) => step.ref),
@@ -303,6 +313,12 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       this.#world = null;
       throw error;
     }
+  }
+
+  #seizures(compiled: Compiled, { namespaces }: Cause): FieldProblem[] {
+    const after = compiled.get(DIRECTORY) ?? null;
+    if (namespaces === undefined || after === null) return [];
+    return seizures(this.#units.unit(DIRECTORY), JSON.parse(after), namespaces);
   }
 
   #record(steps: readonly Step[], { author, via, reason }: Cause): void {

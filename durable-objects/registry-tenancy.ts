@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { intersectHost } from "../shared/engine/host.ts";
+import type { Listener, Unit } from "../shared/engine/snapshot.ts";
 import type { ParsedResource } from "../shared/wire/parse.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
 import { endpointSpec } from "../shared/wire/resources/endpoint.ts";
@@ -50,6 +52,43 @@ export function trespasses(
         message: `${binding} is not ${namespace}'s: ask for it in SELVEDGE_BINDING_NAMESPACES of the mesh's Worker`,
       }));
   });
+}
+
+/**
+ * Listeners by which an owner of `namespaces` would take hosts from gateways
+ * of others. All gateways have one address here, so whoever listens to a host
+ * first has it, and what a wildcard covers; an admin may decide otherwise.
+ */
+export function seizures(
+  before: Unit | null,
+  after: Unit | null,
+  namespaces: readonly string[],
+): FieldProblem[] {
+  const old = new Set(listenersIn(before).map(nameOfListener));
+  const isOwn = ({ gateway }: Listener): boolean => namespaces.includes(namespaceOf(gateway));
+  const all = listenersIn(after);
+  const others = all.filter((listener) => !isOwn(listener));
+  return all
+    .filter((listener) => isOwn(listener) && !old.has(nameOfListener(listener)))
+    .flatMap(({ id, gateway, hostname }) => {
+      const taken = others.find((other) => intersectHost(other.hostname, hostname) !== null);
+      if (taken === undefined) return [];
+      const message = `${hostname} is served by ${taken.gateway} already, which is not yours: attach routes there`;
+      return [{ path: `Gateway ${gateway}: listener ${id.slice(gateway.length + 1)}`, message }];
+    });
+}
+
+function listenersIn(unit: Unit | null): readonly Listener[] {
+  return unit?.kind === "directory" ? unit.listeners : [];
+}
+
+/** With its host: another host at the same place is another claim. */
+function nameOfListener({ id, hostname }: Listener): string {
+  return `${id} ${hostname}`;
+}
+
+function namespaceOf(gateway: string): string {
+  return gateway.slice(0, gateway.indexOf("/"));
 }
 
 /** A binding that is somebody's Worker, or somebody's certificate, would be called with the mesh's own authority. */

@@ -56,7 +56,7 @@ export function holds(condition: Condition, input: AuthorizationInput, restricts
     case "trust-domain":
       return textHolds(condition, input.caller?.trustDomain ?? null);
     case "header":
-      return textHolds(condition, input.headers.get(condition.name));
+      return fieldHolds(condition, input.headers.get(condition.name), restricts);
     case "port":
       return valuesHold(condition, (port) => port === input.port);
     case "source-address":
@@ -72,6 +72,21 @@ export function holds(condition: Condition, input: AuthorizationInput, restricts
 function textHolds({ values, notValues }: Lists<StringMatch>, text: string | null): boolean {
   if (values !== undefined && (text === null || !matchesAny(values, text))) return false;
   return notValues === undefined || text === null || !matchesAny(notValues, text);
+}
+
+/**
+ * A field that came in several lines is one text with commas, and what a
+ * backend makes of it is its own affair. So each part counts like the whole
+ * where that keeps a call out: for `values` of a rule that restricts, and for
+ * `notValues` of one that lets in.
+ */
+function fieldHolds(condition: Lists<StringMatch>, text: string | null, restricts: boolean): boolean {
+  if (text === null || !text.includes(",")) return textHolds(condition, text);
+  const { values, notValues } = condition;
+  const texts = [text, ...text.split(",").map((part) => part.trim())];
+  const isAny = (matches: readonly StringMatch[]): boolean => texts.some((each) => matchesAny(matches, each));
+  if (values !== undefined && !(restricts ? isAny(values) : matchesAny(values, text))) return false;
+  return notValues === undefined || !(restricts ? matchesAny(notValues, text) : isAny(notValues));
 }
 
 function valuesHold<Value>({ values, notValues }: Lists<Value>, isMet: (value: Value) => boolean): boolean {

@@ -42,8 +42,11 @@ const REFUSED_IN_QUERY = /[^\x21-\x7e]|#/;
 /** An encoded slash, backslash or control character. */
 const HIDDEN = /%(?:2f|5c|[01][0-9a-f]|7f)/i;
 
-/** The same hidden under one or more further encodings, or a dot: it appears when a backend decodes twice. */
-const HIDDEN_TWICE = /%25(?:25)*(?:2e|2f|5c|[01][0-9a-f]|7f)/i;
+/**
+ * The same hidden under one or more further encodings, or what nobody has cause to encode even once, a letter, a
+ * digit or `-._~`: it appears when a backend decodes twice.
+ */
+const HIDDEN_TWICE = /%25(?:25)*(?:2[def]|3[0-9]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef]|[01][0-9a-f])/i;
 
 /** `.` or `..`, or dots or nothing before an encoded `;`: some backends cut the segment there, then resolve it. */
 const DOT_SEGMENT = /\/(?:\.{1,2}(?:\/|$)|\.*%3B)/;

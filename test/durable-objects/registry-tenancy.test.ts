@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { readOwners, trespasses } from "../../durable-objects/registry-tenancy.ts";
+import { readOwners, seizures, trespasses } from "../../durable-objects/registry-tenancy.ts";
+import type { DirectoryUnit } from "../../shared/engine/snapshot.ts";
 import { parseDocuments } from "../../shared/wire/parse.ts";
 
 function endpoint(namespace: string, spec: object): unknown {
@@ -43,6 +44,40 @@ test.each<[string, unknown, readonly string[]]>([
   ],
 ])("an owner of shop and checkout and %s", (_, document, expected) => {
   expect(paths(document)).toEqual(expected);
+});
+
+function directory(listeners: Readonly<Record<string, string>>): DirectoryUnit {
+  return {
+    kind: "directory",
+    trustDomain: "mesh.test",
+    keys: [],
+    listeners: Object.entries(listeners).map(([id, hostname]) => ({
+      id,
+      gateway: id.slice(0, id.lastIndexOf("/")),
+      port: 80,
+      scheme: "http",
+      hostname,
+      domains: [],
+    })),
+  };
+}
+
+const THEIRS = { "infra/public/http": "*.example.test" };
+
+test.each<[string, Readonly<Record<string, string>>, Readonly<Record<string, string>>, readonly string[]]>([
+  ["a host of nobody", THEIRS, { "shop/own/http": "shop.test" }, []],
+  ["the domain itself, which the wildcard leaves", THEIRS, { "shop/own/http": "example.test" }, []],
+  ["a host that a wildcard covers", THEIRS, { "shop/own/http": "pay.example.test" }, ["shop/own"]],
+  ["the wildcard itself", THEIRS, { "shop/own/http": "*.example.test" }, ["shop/own"]],
+  ["a wider wildcard", THEIRS, { "shop/own/http": "*.test" }, ["shop/own"]],
+  ["every host", THEIRS, { "shop/own/http": "*" }, ["shop/own"]],
+  ["a host of its own other gateway", { "checkout/a/http": "a.test" }, { "shop/own/http": "a.test" }, []],
+  ["what it had already", { ...THEIRS, "shop/own/http": "*" }, { "shop/own/http": "*" }, []],
+  ["more than it had", { ...THEIRS, "shop/own/http": "a.test" }, { "shop/own/http": "*" }, ["shop/own"]],
+])("an owner of shop and checkout listens to %s", (_, before, added, expected) => {
+  const after = directory({ ...before, ...added });
+  const problems = seizures(directory(before), after, ["shop", "checkout"]);
+  expect(problems.map(({ path }) => path)).toEqual(expected.map((name) => `Gateway ${name}: listener http`));
 });
 
 describe("who owns bindings", () => {

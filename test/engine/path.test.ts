@@ -98,6 +98,12 @@ test.each([
   "/a%255Cb",
   "/a%2500",
   "/a%25252525252fb",
+  // What nobody has cause to encode, encoded twice.
+  "/%2561dmin",
+  "/a%2564min",
+  "/%252561dmin",
+  "/%255Fadmin",
+  "/%2541",
   "/%25%32%65",
   "/%25%32%66",
   "/%c0%af/admin",

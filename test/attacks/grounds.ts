@@ -1,0 +1,73 @@
+/** The configuration of the fortress. */
+import type { VerificationKey } from "../../shared/engine/snapshot.ts";
+import { DOOR } from "./attack.ts";
+
+const SECURITY = "security.istio.io/v1";
+const FRIENDS = ["cluster.local/ns/fort/sa/friend", "cluster.local/ns/fort/sa/former"];
+
+/** Documents of everything that is attacked; `issuer` signs the tokens of end users. */
+export function documentsOf(issuer: VerificationKey): unknown[] {
+  return [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: "fort" } },
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: "mine" } },
+    ...service("door", "binding:DOOR_WORKLOAD"),
+    ...service("vault", "binding:VAULT_WORKLOAD"),
+    ...service("users", "binding:VAULT_WORKLOAD"),
+    ...service("roles", "binding:VAULT_WORKLOAD"),
+    ...service("ring", "binding:RING"),
+    ...service("keep", "binding:KEEP", { joined: true }),
+    named("gateway.networking.k8s.io/v1", "Gateway", "door", {
+      gatewayClassName: "selvedge",
+      listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: DOOR }],
+    }),
+    named("gateway.networking.k8s.io/v1", "HTTPRoute", "door", {
+      parentRefs: [{ name: "door" }],
+      hostnames: [DOOR],
+      rules: [{ backendRefs: [{ name: "door", port: 80 }] }],
+    }),
+    policy("door", "DENY", [{ to: [{ operation: { paths: ["/admin", "/admin/*"] } }] }]),
+    policy("keep", "DENY", [{ to: [{ operation: { paths: ["/admin", "/admin/*"] } }] }]),
+    policy("keep", "ALLOW", [{ from: [{ source: { principals: FRIENDS } }] }]),
+    policy("vault", "ALLOW", [{ from: [{ source: { principals: FRIENDS } }] }]),
+    policy("roles", "DENY", [{ when: [{ key: "request.headers[x-role]", values: ["banned"] }] }]),
+    policy("users", "ALLOW", [
+      { from: [{ source: { requestPrincipals: ["https://issuer.example/root"] } }] },
+    ]),
+    ...["users", "ring"].map((app) =>
+      named(SECURITY, "PeerAuthentication", app, {
+        selector: { matchLabels: { app } },
+        mtls: { mode: "PERMISSIVE" },
+      }),
+    ),
+    named(SECURITY, "RequestAuthentication", "users", {
+      selector: { matchLabels: { app: "users" } },
+      jwtRules: [
+        {
+          issuer: "https://issuer.example",
+          audiences: ["users"],
+          jwks: JSON.stringify({ keys: [issuer] }),
+          fromHeaders: [{ name: "x-user-token" }],
+        },
+      ],
+    }),
+  ];
+}
+
+function service(name: string, address: string, extra: object = {}): unknown[] {
+  return [
+    named("v1", "Service", name, { selector: { app: name }, ports: [{ port: 80 }] }),
+    {
+      ...named("selvedge.dev/v1", "Endpoint", name, { address, serviceAccount: name, ...extra }),
+      metadata: { name, namespace: "fort", labels: { app: name } },
+    },
+  ];
+}
+
+function policy(app: string, action: string, rules: readonly unknown[]): unknown {
+  const spec = { selector: { matchLabels: { app } }, action, rules };
+  return named(SECURITY, "AuthorizationPolicy", `${app}-${action.toLowerCase()}`, spec);
+}
+
+function named(apiVersion: string, kind: string, name: string, spec: unknown) {
+  return { apiVersion, kind, metadata: { name, namespace: "fort" }, spec };
+}
