@@ -15,8 +15,8 @@ import { countServices, servicesOf } from "../shared/compile/status.ts";
 import { warnings } from "../shared/compile/warnings.ts";
 import * as world from "../shared/compile/world.ts";
 import { DIRECTORY, type UnitKey } from "../shared/engine/snapshot.ts";
-import { parseDocuments, type ParsedResource } from "../shared/wire/parse.ts";
-import { fail, succeed, type FieldProblem, type Outcome } from "../shared/wire/problem.ts";
+import { parseDocuments } from "../shared/wire/parse.ts";
+import { fail, succeed, type Outcome } from "../shared/wire/problem.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
 import type {
   ApplyAnswer,
@@ -48,11 +48,12 @@ import {
   type Step,
 } from "./registry-change.ts";
 import { compile, keepSmall, loadWorld, move, oversized, type Compiled } from "./registry-world.ts";
-import { KEPT_REVISIONS, REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
+import { REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
 import { answerSync } from "./registry-sync.ts";
 import { RegistryWatch } from "./registry-watch.ts";
 import { clashes, judge } from "./registry-foreign.ts";
-import { MAX_OWNED, readOwners, seizures, trespasses } from "./registry-tenancy.ts";
+import { forbidden, invalid, notFound, unknownRevision } from "./registry-refusals.ts";
+import { readOwners, seizures, trespasses, type Ownership } from "./registry-tenancy.ts";
 import { migrate } from "./schema.ts";
 import { SnapshotOutbox } from "./snapshot-outbox.ts";
 import { UnitStore } from "./unit-store.ts";
@@ -116,8 +117,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       allowPrivateEndpoints: this.#allowsPrivateEndpoints(),
     });
     if (!parsed.ok) return invalid(parsed.problems);
-    const refusal = this.#refuseTrespass(request, parsed.resources);
-    if (refusal !== null) return refusal;
+    const foreign = trespasses(parsed.resources, request, this.#ownership());
+    if (foreign.length > 0) return forbidden(foreign);
     const { problems, notes } = judge(this.#loadWorld(), parsed.resources, this.#allowsPrivateEndpoints());
     if (problems.length > 0) return invalid(problems);
     const revision = this.#store.revision();
@@ -245,20 +246,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.#publish("trust", "", { sequence, body }, (current) => world.setTrust(current, body));
   }
 
-  /** Refuses what an owner of namespaces may not apply; `null` when it may all of it. */
-  #refuseTrespass({ namespaces }: ApplyRequest, documents: readonly ParsedResource[]): Outcome<never> | null {
-    if (namespaces === undefined) return null;
-    const owners = readOwners(this.env.SELVEDGE_BINDING_NAMESPACES);
-    const problems = trespasses(documents, namespaces, owners);
-    if (problems.length > 0) return forbidden(problems);
-    const full = [...Map.groupBy(documents, ({ metadata }) => metadata.namespace)].filter(
-      ([namespace, added]) =>
-        this.#store.countNew(
-          namespace,
-          added.map((document) => resourceKey(refOf(document))),
-        ) > MAX_OWNED,
-    );
-    return full.length === 0 ? null : forbidden(full.map(([namespace]) => tooMany(namespace)));
+  #ownership(): Ownership {
+    return {
+      bindings: readOwners(this.env.SELVEDGE_BINDING_NAMESPACES),
+      countWith: (namespace, keys) => this.#store.countWith(namespace, keys),
+    };
   }
 
   #allowsPrivateEndpoints(): boolean {
@@ -397,32 +389,6 @@ function withStatus(current: world.World, resource: Resource): Resource {
   return status === null ? resource : { ...resource, status };
 }
 
-function invalid(fields: readonly FieldProblem[]): Outcome<never> {
-  const detail = `Nothing was changed. Correct ${fields.length === 1 ? "this field" : "these fields"} and apply again.`;
-  return fail({ code: "config.invalid", detail, fields });
-}
-
 function isWithin({ namespaces }: ApplyRequest, namespace: string): boolean {
   return namespaces === undefined || namespaces.includes(namespace);
-}
-
-function forbidden(fields: readonly FieldProblem[]): Outcome<never> {
-  return fail({ code: "admin.forbidden", detail: "Nothing was changed; see fields.", fields });
-}
-
-function tooMany(namespace: string): FieldProblem {
-  const message = `would have more than ${MAX_OWNED} resources: delete some, or ask an admin of the mesh`;
-  return { path: `Namespace ${namespace}`, message };
-}
-
-function notFound(refs: readonly ResourceRef[]): Outcome<never> {
-  const names = refs.map(
-    ({ kind, namespace, name }) => `${kind} ${namespace === "" ? "" : `${namespace}/`}${name}`,
-  );
-  return fail({ code: "resource.not_found", detail: `There is no ${names.join(", no ")}.` });
-}
-
-function unknownRevision(revision: number): Outcome<never> {
-  const detail = `Revision ${revision} is not known; the newest ${KEPT_REVISIONS} are.`;
-  return fail({ code: "resource.not_found", detail });
 }

@@ -101,7 +101,7 @@ export class RegistryStore {
   }
 
   /** How many resources a namespace would have with these keys besides. */
-  countNew(namespace: string, keys: readonly string[]): number {
+  countWith(namespace: string, keys: readonly string[]): number {
     const { count } = this.#sql
       .exec<{ count: number }>("SELECT count(*) AS count FROM resources WHERE namespace = ?", namespace)
       .one();

@@ -8,10 +8,13 @@ import { intersectHost } from "../shared/engine/host.ts";
 import type { Listener, Unit } from "../shared/engine/snapshot.ts";
 import type { ParsedResource } from "../shared/wire/parse.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
+import { resourceKey } from "../shared/wire/resource.ts";
 import { endpointSpec } from "../shared/wire/resources/endpoint.ts";
+import type { ApplyRequest } from "../shared/wire/rpc.ts";
+import { refOf } from "./registry-change.ts";
 
 /** Resources of one namespace that an owner of it may have. A mesh's admin is not limited. */
-export const MAX_OWNED = 5_000;
+const MAX_OWNED = 5_000;
 
 /** Which namespaces may use a binding of the mesh's Worker, by its name: `{"CART": ["shop"]}`. */
 export type BindingOwners = Readonly<Record<string, readonly string[]>>;
@@ -34,24 +37,52 @@ export function readOwners(text: string | undefined): BindingOwners {
   }
 }
 
-/** What of the documents an owner of `namespaces` may not apply. */
+/** What there is to know about who owns what. */
+export interface Ownership {
+  readonly bindings: BindingOwners;
+  /** How many resources a namespace would have with these keys (`resourceKey`). */
+  countWith(namespace: string, keys: readonly string[]): number;
+}
+
+/** What of the documents an apply may not change, if it is for some `namespaces` only. */
 export function trespasses(
   documents: readonly ParsedResource[],
+  { namespaces }: Pick<ApplyRequest, "namespaces">,
+  { bindings, countWith }: Ownership,
+): FieldProblem[] {
+  if (namespaces === undefined) return [];
+  const problems = documents.flatMap((document) => trespassesOf(document, namespaces, bindings));
+  if (problems.length > 0) return problems;
+  const byNamespace = Map.groupBy(documents, ({ metadata }) => metadata.namespace);
+  return [...byNamespace]
+    .filter(([namespace, added]) => countWith(namespace, added.map(keyOf)) > MAX_OWNED)
+    .map(([namespace]) => tooMany(namespace));
+}
+
+function trespassesOf(
+  document: ParsedResource,
   namespaces: readonly string[],
   owners: BindingOwners,
 ): FieldProblem[] {
-  return documents.flatMap((document) => {
-    const { namespace, name } = document.metadata;
-    const path = `${document.kind} ${namespace === "" ? "" : `${namespace}/`}${name}`;
-    if (namespace === "") return [{ path, message: "only an admin changes what has no namespace" }];
-    if (!namespaces.includes(namespace)) return [{ path, message: "is not of your namespaces" }];
-    return bindingsOf(document)
-      .filter(({ binding }) => !(Object.hasOwn(owners, binding) && owners[binding]?.includes(namespace)))
-      .map(({ field, binding }) => ({
-        path: `${path}: spec.${field}`,
-        message: `${binding} is not ${namespace}'s: ask for it in SELVEDGE_BINDING_NAMESPACES of the mesh's Worker`,
-      }));
-  });
+  const { namespace, name } = document.metadata;
+  const path = `${document.kind} ${namespace === "" ? "" : `${namespace}/`}${name}`;
+  if (namespace === "") return [{ path, message: "only an admin changes what has no namespace" }];
+  if (!namespaces.includes(namespace)) return [{ path, message: "is not of your namespaces" }];
+  return bindingsOf(document)
+    .filter(({ binding }) => !(Object.hasOwn(owners, binding) && owners[binding]?.includes(namespace)))
+    .map(({ field, binding }) => ({
+      path: `${path}: spec.${field}`,
+      message: `${binding} is not ${namespace}'s: ask for it in SELVEDGE_BINDING_NAMESPACES of the mesh's Worker`,
+    }));
+}
+
+function keyOf(document: ParsedResource): string {
+  return resourceKey(refOf(document));
+}
+
+function tooMany(namespace: string): FieldProblem {
+  const message = `would have more than ${MAX_OWNED} resources: delete some, or ask an admin of the mesh`;
+  return { path: `Namespace ${namespace}`, message };
 }
 
 /**

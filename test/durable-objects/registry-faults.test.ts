@@ -135,7 +135,7 @@ describe("many", () => {
       ports: [{ port: 1_000 }],
     });
     expect(valueOf(await registry().diff(999, 1_000))).toHaveLength(1);
-  });
+  }, 30_000);
 });
 
 describe("random histories", () => {

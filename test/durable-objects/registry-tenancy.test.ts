@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readOwners, seizures, trespasses } from "../../durable-objects/registry-tenancy.ts";
+import { readOwners, seizures, trespasses, type Ownership } from "../../durable-objects/registry-tenancy.ts";
 import type { DirectoryUnit } from "../../shared/engine/snapshot.ts";
 import { parseDocuments } from "../../shared/wire/parse.ts";
 
@@ -11,8 +11,14 @@ function paths(document: unknown): string[] {
   const parsed = parseDocuments([document], { allowPrivateEndpoints: false });
   const resources = parsed.ok ? parsed.resources : [];
   expect(resources).toHaveLength(1);
-  const owners = { CART: ["shop"], "dispatch:blog": ["shop"], CERTIFICATE: ["shop", "blog"] };
-  return trespasses(resources, ["shop", "checkout"], owners).map(({ path }) => path);
+  return trespasses(resources, { namespaces: ["shop", "checkout"] }, ownership(1)).map(({ path }) => path);
+}
+
+function ownership(count: number): Ownership {
+  return {
+    bindings: { CART: ["shop"], "dispatch:blog": ["shop"], CERTIFICATE: ["shop", "blog"] },
+    countWith: () => count,
+  };
 }
 
 test.each<[string, unknown, readonly string[]]>([
@@ -78,6 +84,17 @@ test.each<[string, Readonly<Record<string, string>>, Readonly<Record<string, str
   const after = directory({ ...before, ...added });
   const problems = seizures(directory(before), after, ["shop", "checkout"]);
   expect(problems.map(({ path }) => path)).toEqual(expected.map((name) => `Gateway ${name}: listener http`));
+});
+
+test.each([
+  [5_000, { namespaces: ["shop"] }, []],
+  [5_001, { namespaces: ["shop"] }, ["Namespace shop"]],
+  [5_001, {}, []],
+])("%d resources of a namespace, for an apply of %j", (count, request, expected) => {
+  const document = endpoint("shop", { address: "https://a.example" });
+  const parsed = parseDocuments([document], { allowPrivateEndpoints: false });
+  const problems = trespasses(parsed.ok ? parsed.resources : [], request, ownership(count));
+  expect(problems.map(({ path }) => path)).toEqual(expected);
 });
 
 describe("who owns bindings", () => {
