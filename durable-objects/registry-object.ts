@@ -16,7 +16,7 @@ import { warnings } from "../shared/compile/warnings.ts";
 import * as world from "../shared/compile/world.ts";
 import { DIRECTORY, type UnitKey } from "../shared/engine/snapshot.ts";
 import { parseDocuments } from "../shared/wire/parse.ts";
-import { fail, succeed, type Outcome } from "../shared/wire/problem.ts";
+import { fail, succeed, type FieldProblem, type Outcome } from "../shared/wire/problem.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
 import type {
   ApplyAnswer,
