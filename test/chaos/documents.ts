@@ -44,13 +44,13 @@ export function endpoint(app: string, name: string, address: string): Document {
 }
 
 /** Marks every answer, so that it tells by which configuration the call was carried. */
-export function generation(n: number): Document {
-  return route({ filters: [mark(n)], backendRefs: [{ name: "web", port: 80 }] });
+export function generation(n: number, name = "web"): Document {
+  return route(name, { filters: [mark(n)], backendRefs: [{ name, port: 80 }] });
 }
 
 /** The same, but the mesh answers itself: nothing but the change is measured. */
-export function ownAnswer(n: number): Document {
-  return route({ filters: [mark(n)], respond: { status: 200 } });
+export function ownAnswer(n: number, name = "web"): Document {
+  return route(name, { filters: [mark(n)], respond: { status: 200 } });
 }
 
 function mark(n: number): Document {
@@ -58,11 +58,11 @@ function mark(n: number): Document {
   return { type: "ResponseHeaderModifier", responseHeaderModifier: { set } };
 }
 
-function route(rule: Document): Document {
+function route(name: string, rule: Document): Document {
   return {
     apiVersion: "gateway.networking.k8s.io/v1",
     kind: "HTTPRoute",
-    metadata: { name: "web", namespace: NAMESPACE },
-    spec: { parentRefs: [{ group: "", kind: "Service", name: "web" }], rules: [rule] },
+    metadata: { name, namespace: NAMESPACE },
+    spec: { parentRefs: [{ group: "", kind: "Service", name }], rules: [rule] },
   };
 }

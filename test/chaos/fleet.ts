@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,7 +21,9 @@ import { type Document, NAMESPACE } from "./documents.ts";
 import type { Target } from "./load.ts";
 import { type Objects, objectsAt } from "./objects.ts";
 
-const ADMIN_TOKEN = "chaos";
+/** Of the admin API of every fleet. */
+export const ADMIN_TOKEN = "chaos";
+
 const MESH_DOMAIN = "mesh.localhost";
 
 /** Longer than any run. */
@@ -62,8 +64,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), "selvedge-chaos-"));
   const names = Array.from({ length: options.isolates }, (_, n) => `isolate-${n + 1}`);
   mkdirSync(stateDir, { recursive: true });
-  // Once for all of them: what is bundled again from that takes no time.
-  if (names.length > 0) await bundleWorker(local("isolate/main.js"), join(stateDir, ISOLATE_BUNDLE));
+  if (names.length > 0) await bundleIsolate(join(stateDir, ISOLATE_BUNDLE));
   const output = options.output ?? (() => undefined);
   const runtime = await startRuntime({
     workers: [meshWorker(), ...names.map((name) => isolateWorker(name, stateDir))],
@@ -107,6 +108,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Once for all isolates: their Workers are bundled from that, which takes little time without its source map. */
+async function bundleIsolate(path: string): Promise<void> {
+  await bundleWorker(local("isolate/main.js"), path);
+  const code = readFileSync(path, "utf8");
+  writeFileSync(path, code.slice(0, code.lastIndexOf("//# sourceMappingURL=")));
 }
 
 async function tokenOf(client: Client): Promise<string> {
