@@ -4,7 +4,7 @@ import type { Call } from "./load.ts";
 import { judge } from "./scenario.ts";
 
 function calls(...all: readonly number[]): Call[] {
-  return all.map((status) => ({ at: 0, ms: 1, target: 0, status, servedBy: "", headers: {} }));
+  return all.map((status) => ({ at: 0, ms: 1, lateMs: 0, target: 0, status, servedBy: "", headers: {} }));
 }
 
 test.each([

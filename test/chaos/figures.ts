@@ -22,6 +22,14 @@ export function statuses(calls: readonly Pick<Call, "status">[]): Readonly<Recor
   return counts;
 }
 
+/**
+ * How far the load generator was behind at worst, in milliseconds. From some 200 on the machine had too much to do,
+ * and other figures of the run say little.
+ */
+export function lateness(calls: readonly Call[]): number {
+  return round(calls.reduce((worst, { lateMs }) => Math.max(worst, lateMs), 0));
+}
+
 /** The q-quantile of values, 0..1; not a number when there are none. */
 export function quantile(values: readonly number[], q: number): number {
   const ascending = values.toSorted((a, b) => a - b);

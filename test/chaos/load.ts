@@ -29,6 +29,8 @@ export interface Call {
   readonly at: number;
   /** Until the end of the body. */
   readonly ms: number;
+  /** Of them, before it was sent: how far the generator was behind. */
+  readonly lateMs: number;
   readonly target: number;
   /** 0: no answer, or none to its end. */
   readonly status: number;
@@ -64,11 +66,12 @@ function send(load: Load, n: number, begin: number, agent: http.Agent): Promise<
   const dueMs = (n * 1_000) / load.perSecond;
   const at = begin + dueMs;
   const target = load.aim?.(n, dueMs) ?? n % load.targets.length;
+  const lateMs = Date.now() - at;
   const { port, headers } = load.targets[target] ?? { port: 0, headers: {} };
   return new Promise((resolve) => {
     const end = (status: number, answered: http.IncomingHttpHeaders = {}): void => {
       const servedBy = String(answered["x-served-by"] ?? "");
-      resolve({ at, ms: Date.now() - at, target, status, servedBy, headers: answered });
+      resolve({ at, ms: Date.now() - at, lateMs, target, status, servedBy, headers: answered });
     };
     const request = http.request(
       { host: "127.0.0.1", port, path: `/?n=${n}`, method: load.method ?? "GET", headers, agent },

@@ -5,11 +5,15 @@
  * @module
  */
 import { expect, test } from "vitest";
-import { planOf, type Scenario } from "../chaos/scenario.ts";
+import { planOf, type Scenario, type Verdict } from "../chaos/scenario.ts";
 import { SCENARIOS } from "../chaos/scenarios.ts";
 
 /** Fewer calls than the targets are meant for: a busy machine must not decide. */
 const PER_SECOND = 150;
+
+/** Calls that leave so late tell of a machine that stood still. */
+const STALL_MS = 100;
+const RUNS = 3;
 
 test.each([
   ["three-endpoints", 5],
@@ -19,14 +23,21 @@ test.each([
   ["registry-crawls", 9],
   ["retry-storm", 4],
   ["half-open", 8],
-])("%s, for %d seconds", { timeout: 60_000 }, async (name, seconds) => {
-  const scenario = existing(name);
-  const plan = planOf(scenario, { seed: 1, forMs: seconds * 1_000, perSecond: PER_SECOND });
-
-  const { figures, misses } = await scenario.run(plan);
+])("%s, for %d seconds", { timeout: 100_000 }, async (name, seconds) => {
+  const { figures, misses } = await runUndisturbed(existing(name), seconds * 1_000);
 
   expect(misses, JSON.stringify(figures)).toEqual([]);
 });
+
+/** Runs it again where the machine stood still: calls that pile up meanwhile are another scenario. */
+async function runUndisturbed(scenario: Scenario, forMs: number): Promise<Verdict> {
+  const plan = planOf(scenario, { seed: 1, forMs, perSecond: PER_SECOND });
+  for (let run = 1; ; run++) {
+    const verdict = await scenario.run(plan);
+    const isDisturbed = Number(verdict.figures["lateMs"]) > STALL_MS;
+    if (verdict.misses.length === 0 || !isDisturbed || run === RUNS) return verdict;
+  }
+}
 
 function existing(name: string): Scenario {
   const scenario = SCENARIOS[name];

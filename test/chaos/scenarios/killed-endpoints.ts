@@ -5,7 +5,7 @@
  * @module
  */
 import { DEAD, failing, WELL } from "../behavior.ts";
-import { isError, round, statuses } from "../figures.ts";
+import { isError, lateness, round, statuses } from "../figures.ts";
 import { type Call, openLoop } from "../load.ts";
 import { play, type Plan, type Step, type Taken } from "../plan.ts";
 import { judge, onStage, type Scenario, type Verdict } from "../scenario.ts";
@@ -68,6 +68,7 @@ function run(plan: Plan): Promise<Verdict> {
       {
         kills: kills.length,
         calls: busy.length,
+        lateMs: lateness([...busy, ...quiet]),
         idempotentErrors,
         otherCalls: quiet.length,
         otherErrors: quiet.filter(isError).length,

@@ -6,7 +6,7 @@
  */
 import { ownAnswer, service } from "../documents.ts";
 import type { Fleet } from "../fleet.ts";
-import { isError, quantile, round } from "../figures.ts";
+import { isError, lateness, quantile, round } from "../figures.ts";
 import { type Call, openLoop } from "../load.ts";
 import { play, type Plan, type Step, type Taken } from "../plan.ts";
 import { judge, onStage, type Scenario, type Verdict } from "../scenario.ts";
@@ -53,6 +53,7 @@ function run(plan: Plan): Promise<Verdict> {
         services: SERVICES,
         applies: lags.length,
         errors,
+        lateMs: lateness(calls),
         applyMs: round(
           quantile(
             taken.map(({ at, from }) => at - from),

@@ -7,7 +7,7 @@
 import { worstBurst } from "../../engine/isolates.ts";
 import { seeded } from "../../engine/random.ts";
 import { type Document, NAMESPACE } from "../documents.ts";
-import { round, statuses } from "../figures.ts";
+import { lateness, round, statuses } from "../figures.ts";
 import { openLoop } from "../load.ts";
 import type { Plan } from "../plan.ts";
 import { judge, onStage, type Scenario, type Verdict } from "../scenario.ts";
@@ -69,6 +69,7 @@ function run(plan: Plan, perSecond: number): Promise<Verdict> {
     return judge(
       {
         calls: calls.length,
+        lateMs: lateness(calls),
         statuses: statuses(calls),
         granted: round(granted, 4),
         worstBurst: worst,

@@ -4,7 +4,7 @@
  * @module
  */
 import { generation } from "../documents.ts";
-import { isError, round } from "../figures.ts";
+import { isError, lateness, round } from "../figures.ts";
 import { type Call, openLoop } from "../load.ts";
 import type { ObjectCall, ObjectFault } from "../objects.ts";
 import { play, type Plan, type Step, type Taken } from "../plan.ts";
@@ -72,6 +72,7 @@ function run(plan: Plan): Promise<Verdict> {
     return judge(
       {
         calls: calls.length,
+        lateMs: lateness(calls),
         errors,
         currentAfterMs: round(currentMs),
         questionsNormally: normal,

@@ -6,7 +6,7 @@
  */
 import { slow, WELL } from "../behavior.ts";
 import type { Document } from "../documents.ts";
-import { quantile, round, successRatio } from "../figures.ts";
+import { lateness, quantile, round, successRatio } from "../figures.ts";
 import { openLoop } from "../load.ts";
 import { play, type Plan } from "../plan.ts";
 import { judge, onStage, type Scenario, type Verdict } from "../scenario.ts";
@@ -55,7 +55,12 @@ async function run(plan: Plan): Promise<Verdict> {
 function measure(
   plan: Plan,
   traffic: Document,
-): Promise<{ readonly success: number; readonly p50Ms: number; readonly p99Ms: number }> {
+): Promise<{
+  readonly success: number;
+  readonly lateMs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}> {
   return onStage(plan, { upstreams: REPLICAS, isolates: 1, traffic }, async (stage) => {
     const [calls] = await Promise.all([
       openLoop({ targets: stage.fleet.isolates, perSecond: plan.perSecond, forMs: plan.forMs }),
@@ -64,6 +69,7 @@ function measure(
     const times = calls.map(({ ms }) => ms);
     return {
       success: successRatio(calls),
+      lateMs: lateness(calls),
       p50Ms: round(quantile(times, 0.5)),
       p99Ms: round(quantile(times, 0.99)),
     };

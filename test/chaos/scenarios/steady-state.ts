@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isError, round } from "../figures.ts";
+import { isError, lateness, round } from "../figures.ts";
 import { openLoop } from "../load.ts";
 import type { Plan } from "../plan.ts";
 import { judge, onStage, type Scenario, type Verdict } from "../scenario.ts";
@@ -32,6 +32,7 @@ function run(plan: Plan): Promise<Verdict> {
     return judge(
       {
         calls: calls.length,
+        lateMs: lateness(calls),
         errors: calls.filter(isError).length,
         objectCalls: methods,
         callsPerRegistryCall: round(perRegistryCall, 1),

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Behavior, failing, slow, WELL } from "../behavior.ts";
-import { quantile, round, statuses, successRatio } from "../figures.ts";
+import { lateness, quantile, round, statuses, successRatio } from "../figures.ts";
 import { openLoop } from "../load.ts";
 import { play, type Plan, type Step } from "../plan.ts";
 import { judge, onStage, type Scenario, type Verdict } from "../scenario.ts";
@@ -39,6 +39,7 @@ function run(plan: Plan): Promise<Verdict> {
     return judge(
       {
         calls: calls.length,
+        lateMs: lateness(calls),
         success: round(success, 5),
         statuses: statuses(calls),
         p50Ms: round(quantile(times, 0.5)),

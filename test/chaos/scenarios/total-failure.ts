@@ -5,8 +5,8 @@
  * @module
  */
 import { failing } from "../behavior.ts";
-import { busiest, quantile, round, statuses } from "../figures.ts";
-import { openLoop } from "../load.ts";
+import { busiest, lateness, quantile, round, statuses } from "../figures.ts";
+import { type Call, openLoop } from "../load.ts";
 import { play, type Plan, type Step } from "../plan.ts";
 import { judge, onStage, type Scenario, type Verdict } from "../scenario.ts";
 
@@ -33,9 +33,10 @@ function runStorm(plan: Plan): Promise<Verdict> {
     let tries = 0;
     for (const name of UPSTREAMS) tries += (await stage.upstreams.arrivals(name)).length;
     const amplification = tries / calls.length;
-    return judge({ calls: calls.length, tries, amplification: round(amplification, 3) }, [
-      { figure: "amplification", value: amplification, atMost: 1.25 },
-    ]);
+    return judge(
+      { calls: calls.length, lateMs: lateness(calls), tries, amplification: round(amplification, 3) },
+      [{ figure: "amplification", value: amplification, atMost: 1.25 }],
+    );
   });
 }
 
@@ -45,8 +46,8 @@ const CIRCUIT = {
   circuitBreaker: { openFor: `${OPEN_FOR_MS}ms`, maxOpenFor: `${OPEN_FOR_MS}ms`, jitterPercent: 0 },
 };
 
-/** By when all isolates have found the endpoint to fail. */
-const SETTLED_MS = 2_000;
+/** Calls that were on their way when the last circuit opened have arrived by then. */
+const UNDERWAY_MS = 500;
 
 /** Two probes are as far apart as a circuit is open, less what clocks and queues blur. */
 const BLUR_MS = 50;
@@ -63,17 +64,19 @@ function runHalfOpen(plan: Plan): Promise<Verdict> {
   const options = { upstreams: ["a"], isolates: ISOLATES, traffic: CIRCUIT };
   return onStage(plan, options, async (stage) => {
     await play(plan, stage);
-    const begin = Date.now();
     const { isolates } = stage.fleet;
     const calls = await openLoop({ targets: isolates, perSecond: plan.perSecond, forMs: plan.forMs });
     const arrivals = await stage.upstreams.arrivals("a");
-    const probes = arrivals.filter((at) => at >= begin + SETTLED_MS);
+    const settledAt = allOpenAt(calls) + UNDERWAY_MS;
+    const probes = arrivals.filter((at) => at >= settledAt);
     const perWindow = busiest(probes, OPEN_FOR_MS - BLUR_MS);
     const gaps = probes.slice(1).map((at, n) => at - (probes[n] ?? at));
     return judge(
       {
         calls: calls.length,
+        lateMs: lateness(calls),
         statuses: statuses(calls),
+        openAfterMs: round(settledAt - (calls[0]?.at ?? Number.NaN)),
         untilOpen: arrivals.length - probes.length,
         probes: probes.length,
         medianGapMs: round(quantile(gaps, 0.5)),
@@ -82,8 +85,19 @@ function runHalfOpen(plan: Plan): Promise<Verdict> {
       [
         { figure: "probesPerWindow", value: perWindow, atMost: 1 },
         // Probing must go on, too.
-        { figure: "probes", value: probes.length, atLeast: (plan.forMs - SETTLED_MS) / (3 * OPEN_FOR_MS) },
+        { figure: "probes", value: probes.length, atLeast: plan.forMs / (4 * OPEN_FOR_MS) },
       ],
     );
   });
+}
+
+/** When the last isolate first turned a call away because its circuit was open. */
+function allOpenAt(calls: readonly Call[]): number {
+  const firsts = Array.from({ length: ISOLATES }, (_, n) => {
+    const first = calls.find(
+      ({ target, headers }) => target === n && String(headers["proxy-status"]).includes("circuit.open"),
+    );
+    return first === undefined ? Number.POSITIVE_INFINITY : first.at + first.ms;
+  });
+  return Math.max(...firsts);
 }
