@@ -206,8 +206,8 @@ function inspectPolicy(world: World, policy: Policy | undefined): string[] {
     return [...services, ...gateways, ...endpoints].map((target) => `its target ${target} does not exist`);
   }
   if (isForAll(policy)) return [];
-  const spaces = namespace === SYSTEM_NAMESPACE ? [...world.spaces.values()] : [spaceOf(world, namespace)];
-  if (spaces.some(({ members }) => membersWith(members, scope.labels).length > 0)) return [];
+  if (spacesOf(world, namespace).some(({ members }) => membersWith(members, scope.labels).length > 0))
+    return [];
   if (gatewaysIn(world, namespace, scope.labels).length > 0) return [];
   return ["its selector matches no endpoint: it protects nothing"];
 }
@@ -218,6 +218,10 @@ function inspectAuthorization(world: World, policy: AuthorizationPolicy | undefi
   const { providers } = spaceOf(world, SYSTEM_NAMESPACE);
   return [
     ...inspectPolicy(world, policy),
+    ...strangePorts(world, policy).map(
+      (port) =>
+        `no Service there has port ${port}: ports are those of Services, not the targetPort behind them`,
+    ),
     ...(provider === null || providers.has(provider)
       ? []
       : [
@@ -227,6 +231,27 @@ function inspectAuthorization(world: World, policy: AuthorizationPolicy | undefi
       ? [`a dry run tries ALLOW and DENY only: it is not in force and tells nothing`]
       : []),
   ];
+}
+
+/** Ports that a policy's rules name and no Service in its reach has. */
+function strangePorts(world: World, { namespace, rules }: AuthorizationPolicy): readonly number[] {
+  const named = rules.flatMap(({ to, when = [] }) => [
+    ...to.flatMap(({ ports = [], notPorts = [] }) => [...ports, ...notPorts]),
+    ...when.flatMap((one) => (one.kind === "port" ? [...(one.values ?? []), ...(one.notValues ?? [])] : [])),
+  ]);
+  if (named.length === 0) return [];
+  const known = new Set(
+    spacesOf(world, namespace).flatMap(({ services, gateways }) => [
+      ...[...services.values()].flatMap(({ spec }) => spec.ports.map(({ port }) => port)),
+      ...[...gateways.values()].flatMap(({ spec }) => spec.listeners.map(({ port }) => port)),
+    ]),
+  );
+  return [...new Set(named)].filter((port) => !known.has(port));
+}
+
+/** The namespaces that a policy of one can be about. */
+function spacesOf(world: World, namespace: string): readonly Space[] {
+  return namespace === SYSTEM_NAMESPACE ? [...world.spaces.values()] : [spaceOf(world, namespace)];
 }
 
 function inspectPeer(world: World, policy: Policy | undefined): string[] {

@@ -37,7 +37,7 @@ export interface TextPolicies {
 /** The mesh's trust domain. */
 export const DOMAIN = "cluster.local";
 const NAMES = ["a", "ab", "b"];
-const PATHS = ["/", "/a", "/a/b", "/ab", "/b/a", "/a/b/c"];
+const PATHS = ["/", "/a", "/b", "/a/b", "/ab", "/b/a", "/a/b/c"];
 const TEMPLATES = ["/{*}", "/a/{*}", "/{*}/b", "/a/{**}", "/{**}/b", "/{*}/{**}/c", "/a/{*}/c"];
 const HOSTS = ["a.test", "b.a.test", "a.b"];
 const METHODS = ["GET", "POST"];

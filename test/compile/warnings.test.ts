@@ -31,8 +31,8 @@ function route(spec: string): string {
 }
 
 function policy(kind: string, spec: string, namespace = "shop"): string {
-  const group =
-    kind.endsWith("Policy") && kind !== "AuthorizationPolicy" ? "selvedge.dev" : "security.istio.io";
+  const isIstios = kind === "AuthorizationPolicy" || kind.endsWith("Authentication");
+  const group = isIstios ? "security.istio.io" : "selvedge.dev";
   return `{apiVersion: ${group}/v1, kind: ${kind}, metadata: {name: p, namespace: ${namespace}}, spec: {${spec}}}`;
 }
 
@@ -137,6 +137,34 @@ test.each([
       "AuthorizationPolicy shop/p: its target Service none does not exist",
       "AuthorizationPolicy shop/p: its target Gateway none does not exist",
     ],
+  ],
+  [
+    policy("AuthorizationPolicy", "targetRefs: [{kind: Endpoint, group: selvedge.dev, name: none}]"),
+    ["AuthorizationPolicy shop/p: its target Endpoint none does not exist"],
+  ],
+  [
+    policy(
+      "AuthorizationPolicy",
+      "rules: [{to: [{operation: {ports: [80, 8080]}}], when: [{key: destination.port, notValues: ['8443', '8080']}]}]",
+    ),
+    [
+      "AuthorizationPolicy shop/p: no Service there has port 8080: ports are those of Services, not the targetPort behind them",
+      "AuthorizationPolicy shop/p: no Service there has port 8443: ports are those of Services, not the targetPort behind them",
+    ],
+  ],
+  [
+    policy("AuthorizationPolicy", "action: CUSTOM, provider: {name: opa}, rules: [{}]"),
+    [
+      "AuthorizationPolicy shop/p: there is no AuthorizationProvider opa in selvedge-system: calls that a rule matches are denied",
+    ],
+  ],
+  [
+    policy("AuthorizationProvider", "address: 'binding:OPA'"),
+    ["AuthorizationProvider shop/p: is not found: providers stand in selvedge-system"],
+  ],
+  [
+    policy("RequestAuthentication", "selector: {matchLabels: {app: wep}}"),
+    ["RequestAuthentication shop/p: its selector matches no endpoint: it protects nothing"],
   ],
   [
     policy("RateLimitPolicy", "targetRefs: [{kind: Service, name: none}], limits: [{requests: 1}]"),

@@ -178,3 +178,25 @@ test.each([
   const fields = { "x-selvedge-peer": admitted, "x-selvedge-deadline-ms": deadline };
   expect(await received(kit, fields)).toBe("upstream.timeout");
 });
+
+test("a token of the mesh says who calls, and is no end user's", async () => {
+  const users = [
+    {
+      issuer: "issuer",
+      audiences: [],
+      keys: { kind: "inline", keys: [] },
+      places: [{ kind: "header", name: "authorization", prefix: "Bearer " }],
+      isForwarded: false,
+      claimHeaders: [],
+      spaced: [],
+    },
+  ] as const;
+  const kit = kitWith({ ...STRICT, users });
+
+  expect(await received(kit, { authorization: `Bearer ${token}` })).toMatchObject({
+    caller: "mesh.test/ns/shop/sa/web",
+  });
+  expect(await received(kit, { "x-selvedge-peer": token, authorization: "Bearer a.b.c" })).toBe(
+    "authn.token.invalid",
+  );
+});
