@@ -24,14 +24,12 @@ export interface RuntimeOptions {
   readonly workers: readonly WorkerSource[];
   /** Name of the Worker that answers on `port`. */
   readonly main: string;
-  /** An address of this machine; 127.0.0.1 unless given. */
-  readonly host?: string;
   /** 0, the default, takes a free one. */
   readonly port?: number;
   /** Where objects are stored, and bundles and configuration written. Made if absent. */
   readonly stateDir: string;
   /**
-   * Further sockets, by name, each on a free port of `host`: doors past the mesh, for tests and benchmarks. An
+   * Further sockets, by name, each on a free port: doors past the mesh, for tests and benchmarks. An
    * external binding of another runtime can call the target's methods through one.
    */
   readonly sockets?: Readonly<Record<string, ServiceTarget>>;
@@ -63,10 +61,12 @@ const STOP_LIMIT_MS = 5000;
 
 const MAIN_SOCKET = "main";
 
+/** The only place to listen: the admin token lies about on this machine, and nothing here stops a flood. */
+const LOOPBACK = "127.0.0.1";
+
 /** Starts workerd and resolves when it listens. Rejects with a `Failure` that says what to change. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const host = options.host ?? "127.0.0.1";
-  const configPath = await writeConfig(options, host);
+  const configPath = await writeConfig(options);
   const child = spawn(workerdPath(), ["serve", configPath, "--control-fd=3"], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     // A group of its own: Ctrl-C on a terminal is for this process, which then stops the runtime in order.
@@ -84,12 +84,12 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   if (ports === null) {
     child.kill("SIGKILL");
     await exited;
-    throw explain(printed, `${host}:${options.port ?? 0}`);
+    throw explain(printed, `${LOOPBACK}:${options.port ?? 0}`);
   }
   const addressOf = (name: string): SocketAddress => {
     const port = ports.get(name);
     if (port === undefined) throw new Error(`no socket "${name}" was asked for`);
-    return { port, url: `http://${host}:${port}` };
+    return { port, url: `http://${LOOPBACK}:${port}` };
   };
   return {
     ...addressOf(MAIN_SOCKET),
@@ -102,7 +102,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 }
 
 /** Bundles the Workers and writes the runtime's configuration beside them; returns its path. */
-async function writeConfig(options: RuntimeOptions, host: string): Promise<string> {
+async function writeConfig(options: RuntimeOptions): Promise<string> {
   const directory = join(resolve(options.stateDir), "runtime");
   refuseIfRunning(directory);
   const objectsDir = join(resolve(options.stateDir), "objects");
@@ -116,13 +116,13 @@ async function writeConfig(options: RuntimeOptions, host: string): Promise<strin
   const sockets: RuntimeSocket[] = [
     {
       name: MAIN_SOCKET,
-      address: `${host}:${options.port ?? 0}`,
+      address: `${LOOPBACK}:${options.port ?? 0}`,
       target: { service: options.main },
       carriesRpc: false,
     },
     ...Object.entries(options.sockets ?? {}).map(([name, target]) => ({
       name,
-      address: `${host}:0`,
+      address: `${LOOPBACK}:0`,
       target,
       carriesRpc: true,
     })),

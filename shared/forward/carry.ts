@@ -16,6 +16,7 @@ import { meshAudience } from "../identity/spiffe.ts";
 import { respond, statusOf } from "./answers.ts";
 import { MIRRORED_HEADER, NOTHING_TOLD, startTrail, workloadOf } from "./call.ts";
 import type { Call, Told, Trail } from "./call.ts";
+import type { ShownCertificate } from "./client-certificate.ts";
 import { deliver } from "./deliver.ts";
 import { levelAt } from "./directory.ts";
 import type { LinkedDirectory } from "./directory.ts";
@@ -51,6 +52,8 @@ export interface Reception {
   readonly readsTokens: boolean;
   /** Who the platform or the host itself vouches for. The directory is loaded when it is asked. */
   vouched(): Caller | null;
+  /** The client certificate of the connection. Absent: there is none. */
+  readonly certificate?: ShownCertificate | null;
   goalOf(view: RequestView): Goal;
   /** Aborts when nobody waits for the answer any more; `null`: the call goes on whatever happens. */
   readonly signal: AbortSignal | null;
@@ -159,7 +162,8 @@ async function whoCalls(
   if (!reception.readsTokens)
     return { kind: "identity", caller: vouched, isAdmitted: false, isBearerOurs: false };
   const audiences = [meshAudience(directory.trustDomain)];
-  return identify(mesh, { headers: request.headers, vouched, audiences });
+  const { certificate } = reception;
+  return identify(mesh, { headers: request.headers, vouched, certificate, audiences });
 }
 
 interface Boarding {

@@ -10,6 +10,8 @@ import type { DirectoryUnit } from "../engine/snapshot.ts";
 import { cachedVerify, isRemembered } from "../identity/token-cache.ts";
 import { issuerHint } from "../identity/token.ts";
 import type { TokenVerdict } from "../identity/token.ts";
+import { callerBy } from "./client-certificate.ts";
+import type { ShownCertificate } from "./client-certificate.ts";
 import type { LinkedDirectory } from "./directory.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
@@ -21,6 +23,8 @@ export interface Credentials {
   readonly headers: Headers;
   /** Proved by the platform: the props of the binding that the call came through. */
   readonly vouched: Caller | null;
+  /** The client's certificate. Absent: it has shown none, or the host cannot see any. */
+  readonly certificate?: ShownCertificate | null | undefined;
   /** SPIFFE ids that a token may be for. */
   readonly audiences: readonly string[];
 }
@@ -46,6 +50,13 @@ export async function identify(mesh: Mesh, credentials: Credentials): Promise<Id
   const bearer = meshBearer(mesh, credentials.headers.get("authorization"), directory);
   let caller = credentials.vouched;
   let isAdmitted = false;
+  const shown = credentials.certificate ?? null;
+  if (shown !== null) {
+    const proved = await certified(mesh, shown);
+    if ("kind" in proved) return proved;
+    if (caller !== null && caller.principal !== proved.principal) return differing();
+    caller = proved;
+  }
   for (const token of [peer, bearer]) {
     if (token === null) continue;
     const verifying = verifyNow(mesh, token, credentials.audiences);
@@ -54,12 +65,29 @@ export async function identify(mesh: Mesh, credentials: Credentials): Promise<Id
         ? await secondLook(mesh, token, credentials.audiences, verifying)
         : verifying;
     if (verdict.kind === "reject") return refuse(verdict.code, verdict.detail);
-    if (caller !== null && caller.principal !== verdict.caller.principal)
-      return refuse("authn.token.invalid", "The call carries two identities that differ.");
+    if (caller !== null && caller.principal !== verdict.caller.principal) return differing();
     caller = verdict.caller;
     isAdmitted ||= token === peer && verdict.isAdmitted;
   }
   return { kind: "identity", caller, isAdmitted, isBearerOurs: bearer !== null };
+}
+
+/** The caller by a certificate; looks again when it fails, for its root may be younger than our directory. */
+async function certified(mesh: Mesh, shown: ShownCertificate): Promise<Caller | Refusal> {
+  const before = directoryOf(mesh);
+  const verdict = before === null ? noKeys() : await callerBy(mesh, shown, before);
+  if (!("kind" in verdict) || FINAL.includes(verdict.problem.code)) return verdict;
+  await lookAgain(mesh);
+  const after = directoryOf(mesh);
+  return after === null || after === before ? verdict : callerBy(mesh, shown, after);
+}
+
+function differing(): Refusal {
+  return refuse("authn.token.invalid", "The call carries two identities that differ.");
+}
+
+function noKeys(): Refusal {
+  return refuse("authn.keys_unavailable", "No keys were loaded yet.");
 }
 
 /** The directory as the view has it; `null` when it was never loaded. */

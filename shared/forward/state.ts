@@ -8,6 +8,8 @@ import type { Controller } from "../engine/overload.ts";
 import type { Millis } from "../engine/time.ts";
 import { createTokenCache } from "../identity/token-cache.ts";
 import type { TokenCache } from "../identity/token-cache.ts";
+import { createCertificateCache } from "./client-certificate.ts";
+import type { CertificateCache } from "./client-certificate.ts";
 import { createUserCache } from "./end-users.ts";
 import type { UserCache } from "./end-users.ts";
 import { createSnapshot } from "./freshness.ts";
@@ -31,6 +33,8 @@ export interface MeshState {
   readonly missingLimiters: Set<string>;
   /** Verified tokens of callers. */
   readonly verdicts: TokenCache;
+  /** Verified certificates of callers. */
+  readonly certificates: CertificateCache;
   /** Verified tokens of end users. */
   readonly users: UserCache;
   /** Keys of their issuers, by where they are published. Bounded by `issuer-keys.ts`. */
@@ -80,6 +84,7 @@ export function createState(reporter: string): MeshState {
     leases: new Map(),
     missingLimiters: new Set(),
     verdicts: createTokenCache(),
+    certificates: createCertificateCache(),
     users: createUserCache(),
     keySets: new Map(),
     tokens: new Map(),

@@ -51,6 +51,11 @@ export const PROBLEMS = {
     proxyStatus: "http_request_denied",
   },
   "authn.token.expired": { status: 401, title: "The token has expired", proxyStatus: "http_request_denied" },
+  "authn.certificate.invalid": {
+    status: 401,
+    title: "The client certificate is not valid here",
+    proxyStatus: "http_request_denied",
+  },
   "authn.revoked": {
     status: 401,
     title: "The proof of identity was revoked",

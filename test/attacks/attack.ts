@@ -4,10 +4,11 @@
  * @module
  */
 
+import type { Oddity } from "../identity/chains.ts";
 import type { VerificationKey } from "../../shared/engine/snapshot.ts";
 
-/** Where the bytes go: to the mesh's own socket, or directly to a Worker that protects itself. */
-export type Target = "edge" | "library" | "admin";
+/** Where the bytes go: to the mesh's own socket, to a front that ends TLS before it, or to a Worker that protects itself. */
+export type Target = "edge" | "front" | "library" | "admin";
 
 export interface Attack {
   /** Unique. */
@@ -46,6 +47,21 @@ export interface Arms {
   /** The mesh's key that signs now. */
   readonly meshKey: VerificationKey;
   readonly issuerKey: VerificationKey;
+  readonly certificates: Certificates;
+}
+
+/** DER in base64, all of them. */
+export interface Certificates {
+  readonly ofFriend: string;
+  readonly ofStranger: string;
+  readonly ofFormer: string;
+  /** From the mesh's intermediate to its root, without that. */
+  readonly chain: readonly string[];
+  readonly root: string;
+  /** The friend's id, signed by another authority with the mesh's name. */
+  readonly ofForeigner: { readonly leaf: string; readonly chain: readonly string[]; readonly root: string };
+  /** Signs whatever the mesh's own intermediate should not. */
+  sign(oddity: Oddity): Promise<string>;
 }
 
 export const DOOR = "door.localhost";

@@ -7,6 +7,7 @@ import { inTurns } from "../e2e/http-client.ts";
 import { addressAttacks } from "./addresses.ts";
 import { adminAttacks } from "./admin.ts";
 import type { Arms, Attack } from "./attack.ts";
+import { certificateAttacks } from "./certificates.ts";
 import { configurationAttacks } from "./configuration.ts";
 import { fire, verdictOf } from "./fire.ts";
 import { build, type Fortress } from "./fortress.ts";
@@ -31,6 +32,7 @@ const CORPUS: Readonly<Record<string, (arms: Arms) => readonly Attack[] | Promis
   headers: headerAttacks,
   framing: framingAttacks,
   tokens: tokenAttacks,
+  certificates: certificateAttacks,
   addresses: addressAttacks,
   loops: loopAttacks,
   configuration: configurationAttacks,

@@ -14,6 +14,8 @@ import {
 
 const OK = ["200"];
 
+import { fronted, shown } from "./certificates.ts";
+
 /** Reserved characters that may stand in a path as they are (RFC 3986 §3.3), and what must be escaped. */
 const PLAIN = [..."-._~!$&'()*+,=:@"];
 const ESCAPED = [
@@ -198,7 +200,7 @@ const BODIES: readonly (readonly [type: string, body: string])[] = [
 
 /** Requests of the same form as attacks; each is to be answered by the service itself. */
 export async function benignRequests(arms: Arms): Promise<Attack[]> {
-  const { friend, friendOfKeep, signAsIssuer, issuerKey } = arms;
+  const { friend, friendOfKeep, signAsIssuer, issuerKey, certificates } = arms;
   const now = Math.floor(Date.now() / 1000);
   const user = {
     iss: "https://issuer.example",
@@ -256,6 +258,16 @@ export async function benignRequests(arms: Arms): Promise<Attack[]> {
       get("/", [`Host: ${VAULT}`, bearer(friend), `X-Selvedge-Peer: ${friend}`]),
     ),
     asked("a friend writes", "edge", send("POST", "/a", [`Host: ${VAULT}`, bearer(friend)], "{}")),
+    asked(
+      "a friend by a certificate",
+      "front",
+      fronted(shown(certificates.ofFriend, certificates.chain), []),
+    ),
+    asked(
+      "a friend by certificate and token",
+      "front",
+      fronted(shown(certificates.ofFriend, certificates.chain), [bearer(friend)]),
+    ),
     asked("an end user by a field", "edge", get("/", [`Host: ${USERS}`, `X-User-Token: ${userToken}`])),
   ];
 }

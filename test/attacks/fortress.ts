@@ -13,8 +13,10 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { startRuntime, type Runtime } from "../../cli/dev/runtime.ts";
 import { generateSigningKey, type KeyPair, type PrivateJwk } from "../../shared/identity/key.ts";
+import { makeAuthority, makeOddity, makeSvid } from "../identity/chains.ts";
 import { signText } from "../identity/forge.ts";
-import { type Arms, bearer, DOOR, get, send, VAULT } from "./attack.ts";
+import { makeRequest } from "../identity/requests.ts";
+import { type Arms, bearer, type Certificates, DOOR, get, send, type Target, VAULT } from "./attack.ts";
 import { fire, verdictOf } from "./fire.ts";
 import { documentsOf } from "./grounds.ts";
 import { isTreasure } from "./treasure.ts";
@@ -37,7 +39,7 @@ export interface Fortress {
   /** What the runtime printed. */
   readonly printed: readonly string[];
   readonly arms: Arms;
-  port(at: "edge" | "library" | "admin"): number;
+  port(at: Target): number;
   /** What the mesh admits answers; `false` when something broke. */
   stands(): Promise<boolean>;
   fall(): Promise<void>;
@@ -66,7 +68,7 @@ export async function build(): Promise<Fortress> {
     passed,
     printed,
     arms,
-    port: (at) => (at === "library" ? runtime.socket("keep").port : runtime.port),
+    port: (at) => portOf(runtime, at),
     stands: async () => verdictOf(await fire(runtime.port, get("/open", [`Host: ${DOOR}`]))) === "200",
     fall: async () => {
       await runtime.stop();
@@ -75,6 +77,11 @@ export async function build(): Promise<Fortress> {
       rmSync(stateDir, { recursive: true, force: true });
     },
   };
+}
+
+function portOf(runtime: Runtime, at: Target): number {
+  if (at === "library") return runtime.socket("keep").port;
+  return at === "front" ? runtime.socket("front").port : runtime.port;
 }
 
 interface Place {
@@ -120,6 +127,7 @@ function start(stateDir: string, { door, vault, marker, output }: Surroundings):
     workers: [
       {
         configPath: fileURLToPath(new URL("../../wrangler.toml", import.meta.url)),
+        main: fileURLToPath(new URL("keep/front.ts", import.meta.url)),
         vars: {
           SELVEDGE_TRUST_DOMAIN: "selvedge.local",
           SELVEDGE_MESH_DOMAIN: "mesh.localhost",
@@ -142,7 +150,7 @@ function start(stateDir: string, { door, vault, marker, output }: Surroundings):
     ],
     main: "selvedge",
     stateDir,
-    sockets: { keep: { service: "keep" } },
+    sockets: { keep: { service: "keep" }, front: { service: "selvedge", entrypoint: "Front" } },
     output,
   });
 }
@@ -184,6 +192,7 @@ async function forge(
   };
   const former = await tokenOf(runtime, "fort/former");
   const formerOfKeep = await tokenOf(runtime, "fort/former", keep);
+  const certificates = await certificatesOf(runtime, stateDir);
   await admin(runtime, "POST", "/ca/revocations", {
     kind: "identity",
     value: "fort/former",
@@ -204,28 +213,62 @@ async function forge(
     signAsIssuer: (header, claims) => signText(JSON.stringify(header), JSON.stringify(claims), issuer),
     meshKey: mesh.publicJwk,
     issuerKey: issuer.publicJwk,
+    certificates,
   };
 }
 
 /** The authority's own key, from its database: what even a thief of it cannot sign is refused for what it says. */
 function stolenKey(stateDir: string): KeyPair {
+  const row = stolenRow(stateDir, "SELECT public_jwk, private_jwk FROM keys WHERE state = 'current'");
+  const publicJwk: KeyPair["publicJwk"] = JSON.parse(String(row["public_jwk"]));
+  const privateJwk: PrivateJwk = JSON.parse(String(row["private_jwk"]));
+  return { kid: publicJwk.kid, publicJwk, privateJwk };
+}
+
+function stolenRow(stateDir: string, query: string): Readonly<Record<string, unknown>> {
   const directory = join(stateDir, "objects", "selvedge-AuthorityObject");
   for (const file of readdirSync(directory).filter((name) => name.endsWith(".sqlite"))) {
     const database = new DatabaseSync(join(directory, file), { readOnly: true });
     try {
-      const row = database.prepare("SELECT * FROM keys WHERE state = 'current'").get();
-      if (row !== undefined) return readPair(row);
+      const row = database.prepare(query).get();
+      if (row !== undefined) return row;
     } catch {
       // Not the authority's own: the runtime keeps one for itself beside it.
     } finally {
       database.close();
     }
   }
-  throw new Error("the authority has no key");
+  throw new Error(`the authority has nothing: ${query}`);
 }
 
-function readPair(row: Readonly<Record<string, unknown>>): KeyPair {
-  const publicJwk: KeyPair["publicJwk"] = JSON.parse(String(row["public_jwk"]));
-  const privateJwk: PrivateJwk = JSON.parse(String(row["private_jwk"]));
-  return { kid: publicJwk.kid, publicJwk, privateJwk };
+/** Certificates of workloads, issued by the mesh; a foreign one; and the intermediate's key, stolen. */
+async function certificatesOf(runtime: Runtime, stateDir: string): Promise<Certificates> {
+  const issue = async (workload: string) => {
+    const { csr } = await makeRequest();
+    const issued = await admin(runtime, "POST", "/ca/certificates", { workload, csr });
+    return z.object({ certificate: z.string(), chain: z.string() }).parse(issued);
+  };
+  const friend = await issue("fort/friend");
+  const foreign = await makeAuthority("selvedge.local", Date.now());
+  const { certificate: root } = stolenRow(stateDir, "SELECT certificate FROM roots WHERE state = 'current'");
+  const stolen = stolenRow(stateDir, "SELECT chain, private_jwk FROM intermediates WHERE state = 'current'");
+  const chain: readonly string[] = JSON.parse(String(stolen["chain"]));
+  const privateJwk: PrivateJwk = JSON.parse(String(stolen["private_jwk"]));
+  return {
+    ofFriend: derOf(friend.certificate),
+    ofStranger: derOf((await issue("fort/stranger")).certificate),
+    ofFormer: derOf((await issue("fort/former")).certificate),
+    chain,
+    root: String(root),
+    ofForeigner: {
+      leaf: await makeSvid("spiffe://selvedge.local/ns/fort/sa/friend", foreign.intermediate, Date.now()),
+      chain: [foreign.intermediate.certificate],
+      root: foreign.root,
+    },
+    sign: (oddity) => makeOddity(oddity, { certificate: chain[0] ?? "", privateJwk }, Date.now()),
+  };
+}
+
+function derOf(pem: string): string {
+  return pem.replace(/-----[^-]+-----|\s/g, "");
 }

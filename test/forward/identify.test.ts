@@ -1,14 +1,17 @@
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { callerOf } from "../../shared/identity/spiffe.ts";
 import { generateSigningKey } from "../../shared/identity/key.ts";
 import type { KeyPair } from "../../shared/identity/key.ts";
 import { identify } from "../../shared/forward/identify.ts";
-import { prepare } from "../../shared/forward/sync.ts";
+import { lookAgain, prepare } from "../../shared/forward/sync.ts";
 import type { Caller } from "../../shared/engine/authorize.ts";
 import { meshKit } from "../fakes/mesh-kit.ts";
 import type { MeshKit } from "../fakes/mesh-kit.ts";
 import { directory, TRUST_DOMAIN } from "../fakes/units.ts";
+import { type Authority, makeAuthority, makeSvid } from "../identity/chains.ts";
 import { forge } from "../identity/forge.ts";
+import type { ShownCertificate } from "../../shared/forward/client-certificate.ts";
+import type { DirectoryUnit } from "../../shared/engine/snapshot.ts";
 
 const MESH = "spiffe://mesh.test";
 const WEB = callerOf({ trustDomain: TRUST_DOMAIN, namespace: "shop", serviceAccount: "web" });
@@ -114,4 +117,114 @@ test("a flood of bad tokens does not become a flood of syncs", async () => {
   for (let n = 0; n < 100; n++) await identified(kit, { "x-selvedge-peer": "bad" });
 
   expect(kit.calls.syncs.length).toBe(2);
+});
+
+async function by(kit: MeshKit, certificate: ShownCertificate, fields: Record<string, string> = {}) {
+  const headers = new Headers(fields);
+  const identity = await kit.run(
+    identify(kit.mesh, { headers, vouched: null, certificate, audiences: [MESH] }),
+  );
+  return identity.kind === "refusal" ? identity.problem.code : (identity.caller?.principal ?? null);
+}
+
+async function learn(kit: MeshKit, changes: Partial<DirectoryUnit>): Promise<void> {
+  kit.put({ directory: directory(changes) });
+  await kit.advance(1_000);
+  await kit.run(lookAgain(kit.mesh));
+}
+
+describe("a client certificate", () => {
+  const HOUR = 3_600_000;
+  const proving = import("../../shared/identity/client-certificate.ts");
+  let authority: Authority;
+  let foreignAuthority: Authority;
+  let leaf: string;
+
+  beforeAll(async () => {
+    const { now } = meshKit({ units: {} }).mesh.ports;
+    authority = await makeAuthority(TRUST_DOMAIN, now());
+    foreignAuthority = await makeAuthority(TRUST_DOMAIN, now());
+    leaf = await makeSvid(`spiffe://${WEB.principal}`, authority.intermediate, now());
+  });
+
+  /** What was read, too: how often the library was asked. */
+  function show(
+    changes: Partial<ShownCertificate> = {},
+  ): ShownCertificate & { readonly reads: () => number } {
+    let reads = 0;
+    const load: ShownCertificate["load"] = () => {
+      reads += 1;
+      return proving;
+    };
+    const chain = [authority.intermediate.certificate];
+    return { verdict: "SUCCESS", isRevoked: false, leaf, chain, load, ...changes, reads: () => reads };
+  }
+
+  async function kitOf(changes: Partial<DirectoryUnit> = {}): Promise<MeshKit> {
+    const unit = directory({ keys: [pair.publicJwk], roots: [authority.root], ...changes });
+    const kit = meshKit({ units: { directory: unit } });
+    await kit.run(prepare(kit.mesh, ["directory"]));
+    return kit;
+  }
+
+  test("proves who calls, and is read once", async () => {
+    const [kit, shown] = [await kitOf(), show()];
+    expect([await by(kit, shown), await by(kit, shown), await by(kit, shown)]).toEqual(
+      Array.from({ length: 3 }, () => WEB.principal),
+    );
+    expect(shown.reads()).toBe(1);
+  });
+
+  test.each<[string, () => Partial<ShownCertificate>, string]>([
+    ["that failed", () => ({ verdict: "FAILED:self signed certificate" }), "authn.certificate.invalid"],
+    ["that nobody looked at", () => ({ verdict: "NONE" }), "authn.certificate.invalid"],
+    ["of which nothing is known", () => ({ verdict: "" }), "authn.certificate.invalid"],
+    ["in another spelling of success", () => ({ verdict: "success" }), "authn.certificate.invalid"],
+    ["that its issuer revoked", () => ({ isRevoked: true }), "authn.revoked"],
+    ["that is too large", () => ({ leaf: "" }), "authn.certificate.invalid"],
+    ["without its chain", () => ({ chain: [] }), "authn.certificate.invalid"],
+    ["that is nonsense", () => ({ leaf: "AAAA" }), "authn.certificate.invalid"],
+  ])("%s is refused, and never taken for none", async (_, change, code) => {
+    const kit = await kitOf();
+    expect(await by(kit, show(change()))).toBe(code);
+    // A token beside it does not make it good.
+    expect(await by(kit, show(change()), { "x-selvedge-peer": ours })).toBe(code);
+  });
+
+  test("counts beside a token of the same workload only", async () => {
+    const kit = await kitOf();
+    expect(await by(kit, show(), { "x-selvedge-peer": ours })).toBe(WEB.principal);
+    expect(await by(kit, show(), { "x-selvedge-peer": others })).toBe("authn.token.invalid");
+    expect(await by(kit, show(), { authorization: `Bearer ${others}` })).toBe("authn.token.invalid");
+  });
+
+  test("is the mesh's fault where the mesh has no roots", async () => {
+    expect(await by(await kitOf({ roots: [] }), show())).toBe("authn.keys_unavailable");
+  });
+
+  test("that was good is not when its root is gone, is revoked, or has ended", async () => {
+    const kit = await kitOf();
+    const shown = show();
+    expect(await by(kit, shown)).toBe(WEB.principal);
+    const revoked = {
+      ids: [],
+      identities: [{ subject: `spiffe://${WEB.principal}`, before: kit.mesh.ports.now() + 1 }],
+    };
+    await learn(kit, { roots: [authority.root], revoked });
+    expect(await by(kit, shown)).toBe("authn.revoked");
+    await learn(kit, { roots: [authority.root] });
+    expect(await by(kit, shown)).toBe(WEB.principal);
+    await learn(kit, { roots: [foreignAuthority.root] });
+    expect(await by(kit, shown)).toBe("authn.certificate.invalid");
+    await learn(kit, { roots: [authority.root] });
+    expect(await by(kit, shown)).toBe(WEB.principal);
+    await kit.advance(HOUR);
+    expect(await by(kit, shown)).toBe("authn.certificate.invalid");
+  });
+
+  test("of a root that the isolate has not heard of yet is looked at again after a sync", async () => {
+    const kit = await kitOf({ roots: [foreignAuthority.root] });
+    kit.put({ directory: directory({ roots: [foreignAuthority.root, authority.root] }) });
+    expect(await by(kit, show())).toBe(WEB.principal);
+  });
 });

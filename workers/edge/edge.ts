@@ -21,6 +21,7 @@ import { controlOf } from "./control.ts";
 import { PIN_HEADER, parsePin } from "../pin.ts";
 import { createWhereabouts, learnPlace, readPlace } from "../place.ts";
 import { send, wayTo } from "./send.ts";
+import { shownCertificate } from "./shown-certificate.ts";
 
 const DEFAULT_LOG_SAMPLE_RATIO = 0.01;
 
@@ -34,6 +35,7 @@ export function carryFromOutside(request: Request, env: Env, ctx: ExecutionConte
     signal: request.signal,
     readsTokens: true,
     vouched: () => null,
+    certificate: shownCertificate(request.cf),
     goalOf: (view) => outsideGoal(view, env.SELVEDGE_MESH_DOMAIN),
     needs: [],
   });
@@ -50,6 +52,7 @@ export function carryThroughDoor(
     signal: request.signal,
     readsTokens: true,
     vouched: () => null,
+    certificate: shownCertificate(request.cf),
     goalOf: () => ({ kind: "gateway", address }),
     needs: [],
   });
