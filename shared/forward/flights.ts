@@ -76,9 +76,11 @@ export async function watchOn(mesh: Mesh, now: Millis): Promise<void> {
   if (isOpen) rest(mesh, now, isTaken && isNews(answer));
 }
 
-/** Gives up a watch that got no answer in all its time. */
+/** Gives up a watch that got no answer in all its time. The registry is hardly there: requests do not wait to see. */
 export function lose(mesh: Mesh): void {
-  mesh.state.snapshot.watch = null;
+  const { snapshot } = mesh.state;
+  snapshot.watch = null;
+  snapshot.isAnswering = false;
   fail(mesh, "no answer to a watch");
 }
 

@@ -6,8 +6,12 @@
 import type { Millis } from "../engine/time.ts";
 import type { Ports } from "./ports.ts";
 
-/** Between two looks at work of another request. */
-const LOOK_EVERY_MS: Millis = 2;
+/**
+ * Between two looks at work of another request: a quarter of the time waited,
+ * within bounds. Soon where the work is short, and cheap where a hundred
+ * requests wait a second for something that does not come.
+ */
+const LOOK_AFTER_MS = { least: 2, ratio: 0.25, most: 50 };
 
 /**
  * Whether `work` settles within `ms`, successfully or not.
@@ -27,8 +31,12 @@ export async function settlesWithin(
     note.isSettled = true;
   };
   work.then(settle, settle);
-  for (let left = ms; left > 0 && !note.isSettled; left -= LOOK_EVERY_MS)
-    await ports.sleep(Math.min(left, LOOK_EVERY_MS));
+  const { least, ratio, most } = LOOK_AFTER_MS;
+  for (let waited = 0; waited < ms && !note.isSettled;) {
+    const nextMs = Math.min(most, Math.max(least, Math.round(waited * ratio)), ms - waited);
+    await ports.sleep(nextMs);
+    waited += nextMs;
+  }
   return note.isSettled;
 }
 
