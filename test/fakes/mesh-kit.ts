@@ -133,26 +133,30 @@ function createRegistry(clock: Pick<Clock, "timer">): Registry {
     }
     return { version, units, missing };
   };
-  const wait = (ms: number): Promise<void> =>
+  const isNews = ({ units, missing }: SyncAnswer): boolean => units.length + missing.length > 0;
+  const wait = (request: SyncRequest, ms: number): Promise<void> =>
     new Promise((resolve) => {
-      const wake = (): void => {
-        waiting.delete(wake);
+      const look = (): void => {
+        if (isNews(answer(request))) end();
+      };
+      const end = (): void => {
+        waiting.delete(look);
         cancel();
         resolve();
       };
-      const cancel = clock.timer(ms, wake);
-      waiting.add(wake);
+      const cancel = clock.timer(ms, end);
+      waiting.add(look);
     });
   return {
     put: (units) => {
       version += 1;
       for (const [key, unit] of Object.entries(units)) stored.set(key, { version, unit });
-      for (const wake of waiting) wake();
+      for (const look of waiting) look();
     },
     sync: async (request) => {
       const now = answer(request);
-      if (now.units.length + now.missing.length > 0 || request.waitMs === undefined) return now;
-      await wait(request.waitMs);
+      if (isNews(now) || request.waitMs === undefined) return now;
+      await wait(request, request.waitMs);
       return answer(request);
     },
   };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Unit } from "../../shared/engine/snapshot.ts";
-import { BLANK, swapIn } from "../../shared/forward/view.ts";
+import { BLANK, fillIn, swapIn } from "../../shared/forward/view.ts";
 import type { View } from "../../shared/forward/view.ts";
 import { endpoint } from "../engine/endpoints.ts";
 import { compilePattern } from "../../shared/wire/pattern.ts";
@@ -92,6 +92,16 @@ test("keeps what an isolate knows of a service's endpoints, and forgets those th
 
   expect(linkedService(after, "a").traffic).toBe(traffic);
   expect([...traffic.circuits.keys()]).toEqual(["y"]);
+});
+
+test.each<[string, View, number, number]>([
+  ["a view that has nothing takes the store's version", BLANK, 7, 7],
+  ["a newer view becomes as old as the store's units", { ...BLANK, version: 9 }, 7, 7],
+  ["an older view stays as old as it is", { ...BLANK, version: 5 }, 7, 5],
+])("%s", (_, view, version, expected) => {
+  const answer = { version, units: [["service:shop/a", service("a")] as const], missing: [] };
+
+  expect(viewOf(fillIn(view, answer, LINKING)).version).toBe(expected);
 });
 
 test("remembers what is missing until it is there", () => {
