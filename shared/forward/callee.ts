@@ -5,10 +5,13 @@
  * @module
  */
 import type { Endpoint } from "../engine/endpoint.ts";
+import { serviceKey } from "../engine/snapshot.ts";
+import { startTrail } from "./call.ts";
 import type { Call } from "./call.ts";
 import { applyEdits } from "./end-users.ts";
 import { suffer } from "./faults.ts";
-import { admit } from "./inbound.ts";
+import { admit, admitAnew } from "./inbound.ts";
+import type { InboundInput } from "./inbound.ts";
 import { hostOf } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { refuse } from "./refusal.ts";
@@ -19,7 +22,33 @@ export async function admitTo(call: Call, plan: Plan, endpoint: Endpoint): Promi
   const policy = plan.service.unit.inbound[endpoint.inbound];
   // Checked when the unit came in; should it ever be wrong, nobody gets by.
   if (policy === undefined) return refuse("authz.error", "The endpoint's policies are not known.");
-  const input = {
+  const refusal = await admit(call.mesh, policy, inputOf(call, plan), call.trail);
+  if (refusal === null) applyEdits(call.headers, call.trail);
+  return refusal;
+}
+
+/**
+ * Decides by the policies that protect the endpoint of a call now, long after
+ * it was admitted. Where the endpoint is gone, its policies are, too: what
+ * was decided stays.
+ */
+export async function admitToAnew(call: Call, plan: Plan): Promise<Refusal | null> {
+  const linked = call.mesh.state.snapshot.view.units.get(serviceKey(plan.service.id));
+  if (linked?.kind !== "service") return null;
+  const { endpoints, inbound } = linked.unit;
+  const endpoint = endpoints.find(({ id }) => id === call.trail.endpoint);
+  const policy = endpoint === undefined ? undefined : inbound[endpoint.inbound];
+  if (policy === undefined) return null;
+  return admitAnew(
+    call.mesh,
+    policy,
+    inputOf(call, plan),
+    startTrail(0, call.trail.requestId, call.trail.method),
+  );
+}
+
+function inputOf(call: Call, plan: Plan): InboundInput {
+  return {
     caller: call.caller,
     host: hostOf(call, plan),
     port: plan.port,
@@ -35,9 +64,6 @@ export async function admitTo(call: Call, plan: Plan, endpoint: Endpoint): Promi
       trustedHops: call.mesh.settings.trustedHops,
     },
   };
-  const refusal = await admit(call.mesh, policy, input, call.trail);
-  if (refusal === null) applyEdits(call.headers, call.trail);
-  return refusal;
 }
 
 /** Does to an admitted call what the service's fault policies ask for. `null`: it goes on. */

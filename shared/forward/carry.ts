@@ -11,11 +11,14 @@ import { PRIORITY_HEADER, parsePriority } from "../engine/priority.ts";
 import { RETRY_HEADER } from "../engine/retry.ts";
 import { DIRECTORY, serviceKey } from "../engine/snapshot.ts";
 import type { DirectoryUnit, UnitKey } from "../engine/snapshot.ts";
+import type { Millis } from "../engine/time.ts";
 import { DEADLINE_HEADER } from "../engine/timeout.ts";
+import { isRevoked } from "../identity/revocation.ts";
 import { meshAudience } from "../identity/spiffe.ts";
 import { respond, statusOf } from "./answers.ts";
 import { MIRRORED_HEADER, NOTHING_TOLD, startTrail, workloadOf } from "./call.ts";
 import type { Call, Told, Trail } from "./call.ts";
+import { admitToAnew } from "./callee.ts";
 import type { ShownCertificate } from "./client-certificate.ts";
 import { deliver } from "./deliver.ts";
 import { levelAt } from "./directory.ts";
@@ -26,6 +29,7 @@ import { admitToGate, openGate } from "./gate.ts";
 import type { GatewayAddress } from "./gateway-address.ts";
 import { directoryOf, identify, linkedDirectoryOf } from "./identify.ts";
 import type { Identity } from "./identify.ts";
+import { isLongLived, watchOver } from "./long-calls.ts";
 import { onward, requestIdOf, traceOf } from "./onward.ts";
 import { throughHost, toEndpoint, toService } from "./plan.ts";
 import type { Plan } from "./plan.ts";
@@ -121,7 +125,55 @@ async function travel(journey: Journey): Promise<Answer> {
   if (identity.kind === "refusal") return identity;
   const boarding = { journey, entry, identity };
   const plan = await planFor(boarding, goal);
-  return plan.kind === "decided" ? deliver(plan.call, plan.plan) : plan;
+  if (plan.kind !== "decided") return plan;
+  const answer = await deliver(plan.call, plan.plan);
+  return answer.kind === "response" ? heldIfLong(boarding, goal, plan, answer) : answer;
+}
+
+type Answered = Extract<Answer, { readonly kind: "response" }>;
+
+/** The answer; one that stays open is held, and watched over. */
+function heldIfLong(boarding: Boarding, goal: Goal, { call, plan }: Decided, answer: Answered): Answered {
+  const { mesh, reception, trail } = boarding.journey;
+  if (mesh.ports.hold === undefined || !isLongLived(answer.response)) return answer;
+  const held = mesh.ports.hold(answer.response);
+  const needs = [...needsOf(reception, goal), serviceKey(plan.service.id)];
+  const admit = (): Promise<Refusal | null> => admitAnew(boarding, goal, { call, plan });
+  void watchOver(mesh, { held, requestId: trail.requestId, needs, admit });
+  return { kind: "response", response: held.response };
+}
+
+/** Whether an open call would be let in now: by its proofs, its gateway and its endpoint. `null` admits. */
+async function admitAnew(
+  { journey, entry, identity }: Boarding,
+  goal: Goal,
+  { call, plan }: Pick<Decided, "call" | "plan">,
+): Promise<Refusal | null> {
+  const { mesh, trail, reception } = journey;
+  const directory = directoryOf(mesh);
+  if (directory === null) return null;
+  const now = await whoCalls(journey, directory);
+  // A token that has run out is not looked at further: whether its bearer was revoked since is.
+  if (now.kind === "refusal" && now.problem.code !== "authn.token.expired") return now;
+  if (isRevokedSince(directory, identity.caller, trail.arrivedAt))
+    return refuse("authn.revoked", "What the caller was issued was revoked.");
+  if (goal.kind === "gateway") {
+    const gate = await openGate(mesh, entry.view, goal.address ?? null);
+    const visitor = {
+      view: entry.view,
+      identity,
+      trail: { ...trail },
+      isFromOutside: reception.isFromOutside,
+    };
+    const refusal = gate.kind === "refusal" ? null : await admitToGate(mesh, gate, visitor);
+    if (refusal !== null) return refusal;
+  }
+  return admitToAnew(call, plan);
+}
+
+function isRevokedSince({ revoked }: DirectoryUnit, caller: Caller | null, since: Millis): boolean {
+  if (revoked === undefined || caller === null) return false;
+  return isRevoked(revoked, { id: "", subject: `spiffe://${caller.principal}`, issuedAt: since });
 }
 
 function needsOf(reception: Reception, goal: Goal): readonly UnitKey[] {

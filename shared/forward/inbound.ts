@@ -39,11 +39,8 @@ export async function admit(
   trail: Trail,
 ): Promise<Refusal | null> {
   try {
-    const mode = modeAt(policy, input.port);
-    // A mode that nobody knows is as strict as the strictest.
-    if (mode !== "permissive" && mode !== "disabled" && input.caller === null)
-      return refuse("authn.missing", "Send a token of the mesh: Authorization: Bearer <token>.");
-    const known = mode === "disabled" ? { ...input, caller: null } : input;
+    const known = knownAt(policy, input);
+    if (known === null) return unproved();
     const entering = enter(mesh, policy, known, trail);
     const refusal = entering instanceof Promise ? await entering : entering;
     if (refusal !== null || policy.limits.length === 0) return refusal;
@@ -54,6 +51,32 @@ export async function admit(
   } catch (error) {
     return undecided(mesh, trail, error);
   }
+}
+
+/**
+ * Decides anew about a call that was admitted before and is still open, by
+ * what the policies say now. Takes nothing from limits.
+ */
+export async function admitAnew(
+  mesh: Mesh,
+  policy: InboundPolicy,
+  input: InboundInput,
+  trail: Trail,
+): Promise<Refusal | null> {
+  const known = knownAt(policy, input);
+  return known === null ? unproved() : enter(mesh, policy, known, trail);
+}
+
+/** The call with who is known to call at its port; `null` when somebody must be and nobody is. */
+function knownAt(policy: InboundPolicy, input: InboundInput): InboundInput | null {
+  const mode = modeAt(policy, input.port);
+  // A mode that nobody knows is as strict as the strictest.
+  if (mode !== "permissive" && mode !== "disabled" && input.caller === null) return null;
+  return mode === "disabled" ? { ...input, caller: null } : input;
+}
+
+function unproved(): Refusal {
+  return refuse("authn.missing", "Send a token of the mesh: Authorization: Bearer <token>.");
 }
 
 /** Whether callers at a port must prove who they are. */

@@ -55,6 +55,15 @@ export interface Limiter {
   limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>;
 }
 
+/** A response that the host stands in the middle of. */
+export interface Held {
+  /** Takes the place of the one that was held. */
+  readonly response: Response;
+  isOpen(): boolean;
+  /** Ends it for both sides: a WebSocket with the code 1008 (policy violation), a stream with an error. */
+  cut(): void;
+}
+
 /** Reads and verifies tokens of end users. */
 export type UserTokens = typeof import("../identity/user-token.ts");
 
@@ -78,6 +87,8 @@ export interface Ports {
    * Redirects are not followed. Rejects when the host has no way there.
    */
   ask(address: Address, request: Request): Promise<Response>;
+  /** Stands in the middle of a response that stays open. Absent: such calls are not cut here. */
+  hold?(response: Response): Held;
   /** The host's rate-limit binding of a name; `null` when it has none. */
   limiter(name: string): Limiter | null;
   /**
