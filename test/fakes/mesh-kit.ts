@@ -133,7 +133,6 @@ function createRegistry(clock: Pick<Clock, "timer">): Registry {
     }
     return { version, units, missing };
   };
-  const isNews = ({ units, missing }: SyncAnswer): boolean => units.length + missing.length > 0;
   const wait = (request: SyncRequest, ms: number): Promise<void> =>
     new Promise((resolve) => {
       const look = (): void => {
@@ -264,4 +263,8 @@ function controlOf(calls: Calls, registry: Registry, now: () => number): MeshKit
       return succeed({ token, id: token, subject: workload, expiresAt: now() + 300_000 });
     },
   };
+}
+
+function isNews({ units, missing }: SyncAnswer): boolean {
+  return units.length + missing.length > 0;
 }
