@@ -43,6 +43,22 @@ export function endpoint(app: string, name: string, address: string): Document {
   };
 }
 
+/** The Worker that the harness joins, as the mesh knows it: the service `caller` at an address. */
+export function joinedWorker(address: string): Document[] {
+  const spec = { address, serviceAccount: "caller", joined: true };
+  return [service("caller"), { ...endpoint("caller", "caller", address), spec }];
+}
+
+/** Whom the endpoints of a service let in or keep out. */
+export function access(app: string, action: "ALLOW" | "DENY", source: Document): Document {
+  return {
+    apiVersion: "security.istio.io/v1",
+    kind: "AuthorizationPolicy",
+    metadata: { name: `${app}-${action.toLowerCase()}`, namespace: NAMESPACE },
+    spec: { selector: { matchLabels: { app } }, action, rules: [{ from: [{ source }] }] },
+  };
+}
+
 /** Marks every answer, so that it tells by which configuration the call was carried. */
 export function generation(n: number, name = "web"): Document {
   return route(name, { filters: [mark(n)], backendRefs: [{ name, port: 80 }] });

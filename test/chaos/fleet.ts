@@ -14,12 +14,16 @@ import { hashToken } from "../../cli/dev/admin-token.ts";
 import { type Client, createClient } from "../../cli/client.ts";
 import { bundleWorker } from "../../cli/dev/bundle.ts";
 import { type Runtime, startRuntime } from "../../cli/dev/runtime.ts";
-import { readWorkerConfig, type WorkerSource } from "../../cli/dev/worker-config.ts";
-import { applyAnswer, issuedToken } from "../../shared/wire/admin.ts";
+import { type BindingTarget, readWorkerConfig, type WorkerSource } from "../../cli/dev/worker-config.ts";
+import { meshAudience } from "../../shared/identity/spiffe.ts";
+import { applyAnswer } from "../../shared/wire/admin.ts";
 import type { z } from "zod";
+import { type Authority, authorityOf } from "./authority.ts";
 import { type Document, NAMESPACE } from "./documents.ts";
 import type { Target } from "./load.ts";
 import { type Objects, objectsAt } from "./objects.ts";
+
+export const TRUST_DOMAIN = "selvedge.test";
 
 /** Of the admin API of every fleet. */
 export const ADMIN_TOKEN = "chaos";
@@ -37,9 +41,16 @@ const ISOLATE_BUNDLE = "isolate.js";
 const MESH_CONFIG = fileURLToPath(new URL("../../wrangler.toml", import.meta.url));
 const JOINED_CONFIG = local("joined/wrangler.toml");
 
+/** What joined Workers bind to, and who they are. */
+const JOIN = { entrypoint: "Mesh", props: { namespace: NAMESPACE, serviceAccount: "caller" } };
+
+const BOUND = { services: { CALLER: { service: "joined" } } };
+
 export interface FleetOptions {
   /** Isolates beside the one that the objects live in. */
   readonly isolates: number;
+  /** Whether they have a binding `CALLER` to a joined Worker, which passes calls on to `web`; not unless given. */
+  readonly hasCaller?: boolean;
   /** Kept at the end if given; a fresh one otherwise. */
   readonly stateDir?: string;
   /** Takes each line that workerd prints; lost unless given. */
@@ -50,6 +61,7 @@ export interface Fleet {
   readonly runtime: Runtime;
   readonly client: Client;
   readonly objects: Objects;
+  readonly authority: Authority;
   /** The service `web`, asked for at each isolate by a workload of the mesh. */
   readonly isolates: readonly Target[];
   /** All of them or none; says by which revision. */
@@ -67,34 +79,37 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   if (names.length > 0) await bundleIsolate(join(stateDir, ISOLATE_BUNDLE));
   const output = options.output ?? (() => undefined);
   const runtime = await startRuntime({
-    workers: [meshWorker(), ...names.map((name) => isolateWorker(name, stateDir))],
+    workers: [
+      meshWorker(),
+      ...names.map((name) => ({ ...isolateWorker(name, stateDir), ...(options.hasCaller && BOUND) })),
+      ...(options.hasCaller ? [joinedWorker({ service: "selvedge", ...JOIN })] : []),
+    ],
     main: "selvedge",
     stateDir,
     sockets: {
       chaos: { service: "selvedge", entrypoint: "Chaos" },
-      join: {
-        service: "selvedge",
-        entrypoint: "Mesh",
-        props: { namespace: NAMESPACE, serviceAccount: "caller" },
-      },
+      join: { service: "selvedge", ...JOIN },
       ...Object.fromEntries(names.map((name) => [name, { service: name }])),
     },
     output,
   });
   const client = createClient({ server: runtime.url, token: ADMIN_TOKEN, timeoutMs: ADMIN_TIMEOUT_MS });
-  const authorization = `Bearer ${await tokenOf(client)}`;
-  const headers = { host: `web.${NAMESPACE}.${MESH_DOMAIN}`, authorization };
+  const authority = authorityOf(client);
+  const audience = meshAudience(TRUST_DOMAIN);
+  const token = await authority.token(`${NAMESPACE}/client`, audience, TOKEN_TTL_SECONDS);
+  const headers = fieldsOf("web", token);
   const joined: Promise<Runtime>[] = [];
   return {
     runtime,
     client,
     objects: objectsAt(runtime.socket("chaos").port),
+    authority,
     isolates: names.map((name) => ({ port: runtime.socket(name).port, headers })),
     apply: (documents) =>
       client.call({ method: "POST", path: "/apply", body: { documents }, answer: applyAnswer }),
     async join() {
       const starting = startRuntime({
-        workers: [joinedWorker(runtime.socket("join").port)],
+        workers: [joinedWorker({ external: `127.0.0.1:${runtime.socket("join").port}` })],
         main: "joined",
         stateDir: join(stateDir, `joined-${joined.length}`),
         output,
@@ -117,10 +132,9 @@ async function bundleIsolate(path: string): Promise<void> {
   writeFileSync(path, code.slice(0, code.lastIndexOf("//# sourceMappingURL=")));
 }
 
-async function tokenOf(client: Client): Promise<string> {
-  const body = { workload: `${NAMESPACE}/client`, ttlSeconds: TOKEN_TTL_SECONDS };
-  const { token } = await client.call({ method: "POST", path: "/tokens", body, answer: issuedToken });
-  return token;
+/** Header fields of a call to a service, at the edge, by whom the token proves. */
+export function fieldsOf(service: string, token: string): Target["headers"] {
+  return { host: `${service}.${NAMESPACE}.${MESH_DOMAIN}`, authorization: `Bearer ${token}` };
 }
 
 function meshWorker(): WorkerSource {
@@ -128,7 +142,7 @@ function meshWorker(): WorkerSource {
 }
 
 const VARS = {
-  SELVEDGE_TRUST_DOMAIN: "selvedge.test",
+  SELVEDGE_TRUST_DOMAIN: TRUST_DOMAIN,
   SELVEDGE_MESH_DOMAIN: MESH_DOMAIN,
   SELVEDGE_ADMIN_HOSTS: "127.0.0.1",
   SELVEDGE_PRIVATE_ENDPOINTS: "allow",
@@ -150,8 +164,8 @@ function isolateWorker(name: string, stateDir: string): WorkerSource {
   return { configPath, vars: VARS };
 }
 
-function joinedWorker(port: number): WorkerSource {
-  return { configPath: JOINED_CONFIG, services: { MESH: { external: `127.0.0.1:${port}` } } };
+function joinedWorker(mesh: BindingTarget): WorkerSource {
+  return { configPath: JOINED_CONFIG, services: { MESH: mesh } };
 }
 
 function local(path: string): string {

@@ -5,6 +5,7 @@
  * @module
  */
 import { setTimeout } from "node:timers/promises";
+import type { Rotation, Withdrawal } from "./authority.ts";
 import type { Behavior } from "./behavior.ts";
 import type { Document } from "./documents.ts";
 import type { Fleet } from "./fleet.ts";
@@ -18,7 +19,9 @@ export type Act =
   | { readonly kind: "evict"; readonly className: ObjectClass }
   /** Ends the mesh's process at once. */
   | { readonly kind: "kill" }
-  | { readonly kind: "apply"; readonly documents: readonly Document[] };
+  | { readonly kind: "apply"; readonly documents: readonly Document[] }
+  | { readonly kind: "rotate"; readonly what: Rotation }
+  | { readonly kind: "revoke"; readonly withdrawal: Withdrawal };
 
 export interface Step {
   /** After the begin of the run. */
@@ -82,5 +85,9 @@ async function take(act: Act, { fleet, upstreams }: Stage): Promise<void> {
       return fleet.runtime.kill();
     case "apply":
       return void (await fleet.apply(act.documents));
+    case "rotate":
+      return fleet.authority.rotate(act.what);
+    case "revoke":
+      return fleet.authority.revoke(act.withdrawal);
   }
 }

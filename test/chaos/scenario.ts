@@ -54,6 +54,8 @@ export function judge(figures: Figures, targets: readonly Target[]): Verdict {
 export interface StageOptions {
   readonly upstreams: readonly string[];
   readonly isolates: number;
+  /** Whether the isolates have a binding to a joined Worker: see the fleet's options. */
+  readonly hasCaller?: boolean;
   /** The TrafficPolicy of `web`. */
   readonly traffic?: Document;
   /** Applied besides. */
@@ -69,7 +71,7 @@ export async function onStage<Result>(
   const upstreams = await startUpstreams(options.upstreams, plan.seed);
   let fleet: Fleet | null = null;
   try {
-    fleet = await startFleet({ isolates: options.isolates });
+    fleet = await startFleet({ isolates: options.isolates, hasCaller: options.hasCaller ?? false });
     await fleet.apply([...web(upstreams, options.traffic), ...(options.documents ?? [])]);
     // Twice each: the first loads the configuration.
     await openLoop({ targets: fleet.isolates, perSecond: 20, forMs: 100 * options.isolates });

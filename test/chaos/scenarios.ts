@@ -10,6 +10,8 @@ import { memory } from "./scenarios/memory.ts";
 import { propagation } from "./scenarios/propagation.ts";
 import { rateLimit } from "./scenarios/rate-limit.ts";
 import { registryCrawls, registryRefuses, registryStalls } from "./scenarios/registry-out.ts";
+import { revocation } from "./scenarios/revocation.ts";
+import { rotation } from "./scenarios/rotation.ts";
 import { slowReplica } from "./scenarios/slow-replica.ts";
 import { steadyState } from "./scenarios/steady-state.ts";
 import { threeEndpoints } from "./scenarios/three-endpoints.ts";
@@ -29,6 +31,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "rate-limit-1000": rateLimit(1_000),
   "lost-writes": lostWrites,
   propagation,
+  revocation,
+  rotation,
   memory,
   "steady-state": steadyState,
 };

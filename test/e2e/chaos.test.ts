@@ -23,6 +23,8 @@ test.each([
   ["registry-crawls", 9],
   ["retry-storm", 4],
   ["half-open", 8],
+  // An identity, and a token for the edge.
+  ["revocation", 5],
 ])("%s, for %d seconds", { timeout: 100_000 }, async (name, seconds) => {
   const { figures, misses } = await runUndisturbed(existing(name), seconds * 1_000);
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ownAnswer, service } from "../documents.ts";
+import { joinedWorker, ownAnswer, service } from "../documents.ts";
 import type { Fleet } from "../fleet.ts";
 import { isError, lateness, quantile, round } from "../figures.ts";
 import { type Call, openLoop } from "../load.ts";
@@ -36,7 +36,11 @@ function apply(n: number): Step {
 }
 
 function run(plan: Plan): Promise<Verdict> {
-  const options = { upstreams: [], isolates: 0, documents: [ownAnswer(0), OPEN_DOOR, ...CALLER] };
+  const options = {
+    upstreams: [],
+    isolates: 0,
+    documents: [ownAnswer(0), OPEN_DOOR, ...joinedWorker("binding:CALLER")],
+  };
   return onStage(plan, options, async (stage) => {
     await loadServices(stage.fleet);
     const targets = await Promise.all(Array.from({ length: PROCESSES }, () => stage.fleet.join()));
@@ -82,16 +86,7 @@ async function loadServices(fleet: Fleet): Promise<void> {
     await fleet.apply(Array.from({ length: BATCH }, (_, n) => service(`service-${from + n}`)));
 }
 
-/** The joined Worker as the mesh knows it, and calls from nobody let in: the load generator is nobody. */
-const CALLER = [
-  service("caller"),
-  {
-    apiVersion: "selvedge.dev/v1",
-    kind: "Endpoint",
-    metadata: { name: "caller", namespace: "chaos", labels: { app: "caller" } },
-    spec: { address: "binding:CALLER", serviceAccount: "caller", joined: true },
-  },
-];
+/** Calls from nobody let in: the load generator is nobody. */
 const OPEN_DOOR = {
   apiVersion: "security.istio.io/v1",
   kind: "PeerAuthentication",
