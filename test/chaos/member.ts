@@ -32,7 +32,6 @@ export interface MemberOptions {
 }
 
 export interface Member {
-  readonly workload: string;
   /** The newest token for an audience. */
   tokenFor(audience: string): string;
   /** A new key, a certificate for it by the old one, and new tokens by that. */
@@ -80,7 +79,6 @@ export async function joinAsMember(options: MemberOptions): Promise<Member> {
   }
 
   return {
-    workload,
     signers,
     tokenFor: (audience) => tokens.get(audience) ?? "",
     async renew() {

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { meshAudience, spiffeId } from "../../../shared/identity/spiffe.ts";
 import { ROOT_PUBLISHED_FIRST_MS } from "../../../durable-objects/certificate-ring.ts";
 import { PUBLISHED_FIRST_MS } from "../../../durable-objects/key-ring.ts";
+import { meshAudience, spiffeId } from "../../../shared/identity/spiffe.ts";
 import type { Authority, Rotation } from "../authority.ts";
 import { access, joinedWorker, NAMESPACE } from "../documents.ts";
 import { lateness, quantile, round, statuses } from "../figures.ts";
@@ -43,7 +43,7 @@ interface Turn {
 
 const KEY_TAKES_MS = PUBLISHED_FIRST_MS + GRACE_MS;
 
-/** One key is asked for as soon as the one before has come to sign: then each waits until hosts have had it for a minute. */
+/** A key is asked for once the one before has come to sign, and waits until hosts have had it for a minute. */
 const TURNS: readonly Turn[] = [
   { atMs: 500, what: "root", takesMs: ROOT_PUBLISHED_FIRST_MS + GRACE_MS },
   { atMs: 1_000, what: "intermediate", takesMs: 0 },
