@@ -18,6 +18,7 @@ import { type BindingTarget, readWorkerConfig, type WorkerSource } from "../../c
 import { meshAudience } from "../../shared/identity/spiffe.ts";
 import { applyAnswer } from "../../shared/wire/admin.ts";
 import type { z } from "zod";
+import { type Answer, ask } from "../e2e/http-client.ts";
 import { type Authority, authorityOf } from "./authority.ts";
 import { type Document, NAMESPACE } from "./documents.ts";
 import type { Target } from "./load.ts";
@@ -25,8 +26,7 @@ import { type Objects, objectsAt } from "./objects.ts";
 
 export const TRUST_DOMAIN = "selvedge.test";
 
-/** Of the admin API of every fleet. */
-export const ADMIN_TOKEN = "chaos";
+const ADMIN_TOKEN = "chaos";
 
 const MESH_DOMAIN = "mesh.localhost";
 
@@ -66,6 +66,8 @@ export interface Fleet {
   readonly isolates: readonly Target[];
   /** All of them or none; says by which revision. */
   apply(documents: readonly Document[]): Promise<z.infer<typeof applyAnswer>>;
+  /** Any call of the admin host, with the fleet's own token unless another is given. */
+  admin(method: string, path: string, body?: unknown, token?: string): Promise<Answer>;
   /** A Worker in a runtime of its own that passes calls on to `web`. Ends with the fleet. */
   join(): Promise<Target>;
   stop(): Promise<void>;
@@ -107,6 +109,15 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     isolates: names.map((name) => ({ port: runtime.socket(name).port, headers })),
     apply: (documents) =>
       client.call({ method: "POST", path: "/apply", body: { documents }, answer: applyAnswer }),
+    admin: (method, path, body, token = ADMIN_TOKEN) =>
+      ask({
+        port: runtime.port,
+        host: "127.0.0.1",
+        path,
+        method,
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
     async join() {
       const starting = startRuntime({
         workers: [joinedWorker({ external: `127.0.0.1:${runtime.socket("join").port}` })],

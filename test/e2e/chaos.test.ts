@@ -20,7 +20,7 @@ test.each([
   ["killed-endpoints", 7],
   ["registry-refuses", 9],
   ["registry-stalls", 9],
-  ["registry-crawls", 9],
+  ["registry-crawls", 12],
   ["retry-storm", 4],
   ["half-open", 8],
   // An identity, and a token for the edge.

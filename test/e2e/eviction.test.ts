@@ -5,9 +5,10 @@
  * @module
  */
 import { expect, onTestFinished, test } from "vitest";
+import { API_PREFIX } from "../../shared/wire/admin.ts";
 import { failing } from "../chaos/behavior.ts";
 import { type Document, NAMESPACE, ownAnswer, service, web } from "../chaos/documents.ts";
-import { ADMIN_TOKEN, type Fleet, startFleet } from "../chaos/fleet.ts";
+import { type Fleet, startFleet } from "../chaos/fleet.ts";
 import { OBJECT_CLASSES } from "../chaos/objects.ts";
 import { startUpstreams, type Upstreams } from "../chaos/upstreams.ts";
 import { ask, until } from "./http-client.ts";
@@ -158,21 +159,12 @@ async function statuses(world: World, isolates: readonly number[], method = "GET
 }
 
 async function admin({ fleet }: World, method: string, path: string, body?: unknown): Promise<unknown> {
-  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" };
-  const { status, body: text } = await ask({
-    port: fleet.runtime.port,
-    host: "127.0.0.1",
-    path: `/api/v1${path}`,
-    method,
-    headers,
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  return { status, body: JSON.parse(text) as unknown };
+  const answer = await fleet.admin(method, API_PREFIX + path, body);
+  return { status: answer.status, body: JSON.parse(answer.body) as unknown };
 }
 
 async function keysOf({ fleet }: World): Promise<string> {
-  const { body } = await ask({ port: fleet.runtime.port, host: "127.0.0.1", path: "/.well-known/jwks.json" });
-  return body;
+  return (await fleet.admin("GET", "/.well-known/jwks.json")).body;
 }
 
 async function keepKeys(world: World): Promise<unknown> {
@@ -195,10 +187,7 @@ async function grantAccess(world: World): Promise<unknown> {
 }
 
 async function useAccess({ fleet, kept }: World): Promise<unknown> {
-  const headers = { authorization: `Bearer ${kept["token"]}` };
-  const { port } = fleet.runtime;
-  const { status } = await ask({ port, host: "127.0.0.1", path: "/api/v1/principal", headers });
-  return status;
+  return (await fleet.admin("GET", `${API_PREFIX}/principal`, undefined, kept["token"])).status;
 }
 
 /** Isolates report what they find after they have answered. */
@@ -211,10 +200,8 @@ async function untilEjected(world: World): Promise<unknown> {
 
 /** All calls of the script by what became of them; isolates report a moment later. */
 async function countedCalls({ fleet, calls }: World): Promise<unknown> {
-  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
-  const { port } = fleet.runtime;
   const series = async (): Promise<string[]> => {
-    const { body } = await ask({ port, host: "127.0.0.1", path: "/metrics", headers });
+    const { body } = await fleet.admin("GET", "/metrics");
     return body.split("\n").filter((line) => COUNTED.test(line));
   };
   return until(

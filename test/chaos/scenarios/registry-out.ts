@@ -26,6 +26,8 @@ function stepsOf(forMs: number, fault: ObjectFault): readonly Step[] {
   return [
     change(windowMs / 2, 1),
     { atMs: windowMs, act: { kind: "break", className: "RegistryObject", fault } },
+    // Questions that were held until then break off as well: their hosts must find out that nothing answers.
+    { atMs: windowMs + (backMs - windowMs) / 4, act: { kind: "evict", className: "RegistryObject" } },
     { atMs: backMs, act: { kind: "mend", className: "RegistryObject" } },
     // At once: what every isolate must have within its time.
     change(backMs, 2),
