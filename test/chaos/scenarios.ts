@@ -4,6 +4,7 @@
  * @module
  */
 import type { Scenario } from "./scenario.ts";
+import { everyFault } from "./scenarios/every-fault.ts";
 import { killedEndpoints } from "./scenarios/killed-endpoints.ts";
 import { lostWrites } from "./scenarios/lost-writes.ts";
 import { memory } from "./scenarios/memory.ts";
@@ -20,6 +21,7 @@ import { halfOpen, retryStorm } from "./scenarios/total-failure.ts";
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "three-endpoints": threeEndpoints,
   "killed-endpoints": killedEndpoints,
+  "every-fault": everyFault,
   "slow-replica": slowReplica,
   "registry-refuses": registryRefuses,
   "registry-stalls": registryStalls,
