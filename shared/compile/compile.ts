@@ -290,6 +290,7 @@ function compileEndpoint(member: Member, place: Place): Endpoint {
     ...(ejectedUntil === undefined ? {} : { ejectedUntil }),
     ...(needsAge && since !== null ? { since } : {}),
     isJoined: member.isJoined,
+    ...(member.isExternal === true ? { isExternal: true as const } : {}),
     workload: `${namespace}/${member.serviceAccount}`,
     ...(member.locality === null ? {} : { locality: member.locality }),
     inbound,

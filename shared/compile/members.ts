@@ -22,6 +22,8 @@ export interface Member {
   readonly weight: number;
   readonly health: Health;
   readonly isJoined: boolean;
+  /** Absent: it is the mesh's own. */
+  readonly isExternal?: true;
   readonly serviceAccount: string;
   /** `null` where that is not known. */
   readonly locality: Locality | null;

@@ -168,6 +168,7 @@ function putEndpoint(space: Space, { metadata, spec }: Resource<EndpointSpec>): 
     weight: spec.weight,
     health: "healthy",
     isJoined: spec.joined,
+    ...(spec.external ? { isExternal: true as const } : {}),
     serviceAccount: spec.serviceAccount,
     locality: placeOf(spec.locality, metadata.labels),
     since: Date.parse(metadata.creationTimestamp),

@@ -42,6 +42,8 @@ export interface Endpoint {
   readonly since?: Millis;
   /** The Worker behind it runs the inbound half itself, so that callers may use their own binding to it. */
   readonly isJoined: boolean;
+  /** Somebody else's: it is not told who calls. Absent: it is the mesh's own. */
+  readonly isExternal?: true;
   /** Who runs there, `<namespace>/<service account>`: the audience of tokens sent to it. */
   readonly workload: string;
   /** Index into `ServiceUnit.inbound`: the policies that protect it. */

@@ -86,9 +86,11 @@ export function discard(attempt: Attempt): void {
 function introduce(call: Call, endpoint: Endpoint, way: Way): Promise<void> | null {
   const { headers, caller } = call;
   headers.set("x-selvedge-hops", String(call.hops + 1));
-  if (caller === null) headers.delete("x-forwarded-client-cert");
+  // What tells a workload who calls is no business of others, who could use it elsewhere.
+  const isTold = caller !== null && endpoint.isExternal !== true;
+  if (!isTold) headers.delete("x-forwarded-client-cert");
   else headers.set("x-forwarded-client-cert", clientCertificate(caller, endpoint.workload));
-  const token = caller !== null && way.carriesToken ? tokenFor(call.mesh, caller, endpoint.workload) : null;
+  const token = isTold && way.carriesToken ? tokenFor(call.mesh, caller, endpoint.workload) : null;
   if (token instanceof Promise) return token.then((token) => showToken(headers, token));
   showToken(headers, token);
   return null;

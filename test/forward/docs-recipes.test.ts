@@ -45,7 +45,15 @@ function meshWith(
     units[key] = unit;
     references(unit).forEach(add);
   };
-  ["directory", "service:shop/reviews", "service:shop/web", "service:shop/search", page, OTHERS].forEach(add);
+  [
+    "directory",
+    "service:shop/reviews",
+    "service:shop/web",
+    "service:shop/search",
+    "service:shop/payments",
+    page,
+    OTHERS,
+  ].forEach(add);
   const reviews = compileUnit(world, "service:shop/reviews");
   if (reviews === null) throw new Error("there are no reviews");
   return setUp(reviews, answers, { more: units, locality });
@@ -61,6 +69,7 @@ interface Visit {
   readonly url?: string;
   readonly as?: string | null;
   readonly goal?: Goal;
+  readonly method?: string;
 }
 
 type Shop = ReturnType<typeof meshWith>;
@@ -68,9 +77,9 @@ type Shop = ReturnType<typeof meshWith>;
 /** One call; the answer's status. */
 async function call(
   { kit }: Shop,
-  { headers = {}, path = "/", url, as = "web", goal = TO_REVIEWS }: Visit = {},
+  { headers = {}, path = "/", url, as = "web", goal = TO_REVIEWS, method = "GET" }: Visit = {},
 ) {
-  const request = new Request(url ?? `http://reviews${path}`, { headers });
+  const request = new Request(url ?? `http://reviews${path}`, { headers, method });
   const who = reception({
     isFromOutside: goal.kind === "gateway",
     vouched: () => (as === null ? null : shop(as)),
@@ -212,6 +221,22 @@ test.each([
   ["nobody at reviews", { as: null }, 401],
 ])("deny by default: %s", async (_who, visit, status) => {
   expect(await call(meshWith(recipe("Deny by default")), visit)).toBe(status);
+});
+
+const TO_PAYMENTS: Goal = { kind: "service", service: "shop/payments" };
+
+test.each([
+  ["web charges", { path: "/v1/charges", method: "POST" }, 200],
+  ["web reads", { path: "/v1/charges", method: "GET" }, 403],
+  ["web does something else", { path: "/v1/refunds", method: "POST" }, 403],
+  ["reviews charges", { path: "/v1/charges", method: "POST", as: "reviews" }, 403],
+  ["nobody charges", { path: "/v1/charges", method: "POST", as: null }, 401],
+  ["web calls what is not allowed", { path: "/", goal: { kind: "unknown" } as const }, 421],
+])("calls to the outside: %s", async (_who, visit, status) => {
+  const mesh = meshWith(recipe("Calls to the outside"));
+  expect(await call(mesh, { goal: TO_PAYMENTS, ...visit })).toBe(status);
+  const told = mesh.sent.flatMap(({ headers }) => [...headers.keys()]);
+  expect(told.filter((name) => /^(?:x-selvedge-peer|x-forwarded-client-cert)$/.test(name))).toEqual([]);
 });
 
 test.each([

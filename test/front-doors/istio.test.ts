@@ -236,7 +236,11 @@ describe("ServiceEntry and WorkloadEntry", () => {
       "{hosts: [api.example.com], ports: [{number: 443, name: https, protocol: HTTPS}], resolution: DNS}";
     expect(specsOf(document("ServiceEntry", spec))).toEqual({
       "Service api-example-com": { ports: [{ name: "https", port: 443 }] },
-      "Endpoint serviceentry.a.0": { address: "https://api.example.com:443", services: ["api-example-com"] },
+      "Endpoint serviceentry.a.0": {
+        address: "https://api.example.com:443",
+        services: ["api-example-com"],
+        external: true,
+      },
     });
     expect(notesOf(document("ServiceEntry", spec))).toEqual([
       "ServiceEntry shop/a: spec.hosts: inside the mesh api.example.com is called api-example-com.shop: names with dots are the mesh's own",
@@ -245,7 +249,7 @@ describe("ServiceEntry and WorkloadEntry", () => {
 
   test("endpoints that are listed answer for every host", () => {
     const spec = `{hosts: [one, two], ports: [{number: 80, name: http, protocol: http, targetPort: 8080}], resolution: STATIC,
-      endpoints: [{address: 93.184.216.34, weight: 3, labels: {version: v1}, serviceAccount: db, locality: eu/a},
+      location: MESH_INTERNAL, endpoints: [{address: 93.184.216.34, weight: 3, labels: {version: v1}, serviceAccount: db, locality: eu/a},
         {address: '2606:2800:220:1::1', ports: {http: 9090}}]}`;
     const ports = [{ name: "http", port: 80 }];
     expect(specsOf(document("ServiceEntry", spec))).toEqual({

@@ -71,7 +71,11 @@ function endpointsOf(document: ServiceEntry, report: Report): OwnDocument[] {
       kind: "Endpoint",
       name: derivedName(document, String(index)),
       labels: entry.labels,
-      spec: { ...endpointSpec(entry, urlOf(document.spec, entry), report), services: serves },
+      spec: {
+        ...endpointSpec(entry, urlOf(document.spec, entry), report),
+        services: serves,
+        ...(document.spec.location === "MESH_EXTERNAL" ? { external: true } : {}),
+      },
     }),
   );
 }

@@ -38,10 +38,16 @@ export const endpointSpec = z
     serviceAccount: subdomain.default("default"),
     /** The Worker behind it runs the mesh library. */
     joined: z.boolean().default(false),
+    /** Somebody else's, outside of the mesh: it is not told who calls. */
+    external: z.boolean().default(false),
     /** Where it is: `region` or `region/zone`, as Istio and Kubernetes name them, or a continent and a data centre of Cloudflare: `EU/FRA`. */
     locality: localityText.optional(),
     /** Services of the namespace that have it besides those that select it. */
     services: z.array(serviceName).max(100).default([]),
+  })
+  .refine(({ address, external }) => !external || /^https?:/.test(address), {
+    path: ["external"],
+    error: "goes with an address https://… or http://… only",
   })
   .refine(
     ({ address, clientCertificate }) => clientCertificate === undefined || address.startsWith("https://"),
