@@ -42,7 +42,11 @@ export function prepare(mesh: Mesh, keys: readonly UnitKey[]): Promise<void> | n
 export async function lookAgain(mesh: Mesh): Promise<void> {
   const { snapshot } = mesh.state;
   const now = mesh.ports.now();
-  if (now < snapshot.nextLookAt) return;
+  if (now < snapshot.nextLookAt) {
+    // Somebody else has just looked: what that brings is for all who came meanwhile.
+    if (snapshot.fetch !== null) await settlesWithin(mesh.ports, snapshot.fetch.done, STALE_WAIT_MS);
+    return;
+  }
   snapshot.nextLookAt = now + LOOK_EVERY_MS;
   await refresh(mesh);
 }
