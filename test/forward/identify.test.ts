@@ -112,6 +112,18 @@ test("a token of a key that the isolate has not heard of yet is looked at again 
   expect(await identified(kit, { "x-selvedge-peer": ours })).toEqual([WEB.principal, false]);
 });
 
+test("calls that come while one looks again for a young key wait for what it finds", async () => {
+  const kit = await kitWith(stranger);
+  kit.put({ directory: directory({ keys: [stranger.publicJwk, pair.publicJwk] }) });
+
+  const both = await Promise.all([1, 2].map(() => identified(kit, { "x-selvedge-peer": ours })));
+
+  expect(both).toEqual([
+    [WEB.principal, false],
+    [WEB.principal, false],
+  ]);
+});
+
 test("a flood of bad tokens does not become a flood of syncs", async () => {
   const kit = await kitWith(pair);
   for (let n = 0; n < 100; n++) await identified(kit, { "x-selvedge-peer": "bad" });
