@@ -15,9 +15,9 @@ import type {
   AuditEvent,
   AuditQuery,
   GrantedToken,
-  Origin,
   TokenGrant,
-} from "../shared/wire/rpc.ts";
+} from "../shared/wire/admin-rpc.ts";
+import type { Origin } from "../shared/wire/rpc.ts";
 import { AdminStore, ADMIN_MIGRATIONS } from "./admin-store.ts";
 import { hashToken, makeToken, tokenId } from "./admin-token.ts";
 import type { Env } from "./env.ts";

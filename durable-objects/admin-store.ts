@@ -6,7 +6,7 @@
  */
 import type { Millis } from "../shared/engine/time.ts";
 import type { Role } from "../shared/wire/access.ts";
-import type { AccessToken, AuditEntry, AuditEvent, AuditQuery } from "../shared/wire/rpc.ts";
+import type { AccessToken, AuditEntry, AuditEvent, AuditQuery } from "../shared/wire/admin-rpc.ts";
 
 export const ADMIN_MIGRATIONS: readonly string[] = [
   `CREATE TABLE tokens (

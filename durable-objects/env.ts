@@ -4,14 +4,8 @@
  * @module
  */
 import type { AuthorityApi } from "../shared/wire/authority-rpc.ts";
-import type {
-  AdminApi,
-  CircuitApi,
-  HealthApi,
-  RateLimitApi,
-  RegistryApi,
-  TelemetryApi,
-} from "../shared/wire/rpc.ts";
+import type { AdminApi } from "../shared/wire/admin-rpc.ts";
+import type { CircuitApi, HealthApi, RateLimitApi, RegistryApi, TelemetryApi } from "../shared/wire/rpc.ts";
 import type { AdminObject } from "./admin-object.ts";
 import type { AuthorityObject } from "./authority-object.ts";
 import type { CircuitObject } from "./circuit-object.ts";

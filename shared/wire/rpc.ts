@@ -13,7 +13,6 @@ import type { Ejection, OutlierPolicy } from "../engine/outlier.ts";
 import type { Revocations, Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
 import type { Rate } from "../engine/limit.ts";
 import type { Ask, Grant } from "../engine/limit-lease.ts";
-import type { Principal, Role } from "./access.ts";
 import type { CallReport, CallSeries, HostCounters } from "./call-record.ts";
 import type { Outcome } from "./problem.ts";
 import type { Resource, ResourceRef } from "./resource.ts";
@@ -234,65 +233,6 @@ export interface RegistryApi {
   /** What authorities of a release without certificates publish. */
   publishKeys(publication: KeyPublication): Promise<void>;
   publishTrust(publication: TrustPublication): Promise<void>;
-}
-
-// Admin ---------------------------------------------------------------------
-
-/** One line of the audit log, before it has its time. */
-export interface AuditEvent extends Origin {
-  /** Such as `token.grant`. */
-  readonly action: string;
-  /** What it was done to. */
-  readonly target: string;
-  readonly detail: string;
-}
-
-export interface AuditEntry extends AuditEvent {
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-}
-
-export interface AuditQuery {
-  /** Only what happened before, in milliseconds since the epoch; absent: everything. */
-  readonly before?: number;
-  readonly principal?: string;
-  /** At most so many, newest first. */
-  readonly limit: number;
-}
-
-export interface TokenGrant {
-  /** Unique among the tokens. */
-  readonly name: string;
-  readonly role: Role;
-  /** `null`: all; an editor names its own. */
-  readonly namespaces: readonly string[] | null;
-  readonly ttlMs: number;
-}
-
-/** A token for the admin API, without its secret. */
-export interface AccessToken extends Omit<TokenGrant, "ttlMs"> {
-  /** Part of the token's text: tells which it is. */
-  readonly id: string;
-  /** Milliseconds since the epoch, here and below. */
-  readonly createdAt: number;
-  readonly createdBy: string;
-  readonly expiresAt: number;
-  /** Roughly: written at most once an hour. `null`: never. */
-  readonly usedAt: number | null;
-}
-
-export interface GrantedToken extends AccessToken {
-  readonly token: string;
-}
-
-export interface AdminApi {
-  grant(request: TokenGrant, origin: Origin): Promise<Outcome<GrantedToken>>;
-  tokens(): Promise<readonly AccessToken[]>;
-  revoke(id: string, origin: Origin): Promise<Outcome<AccessToken>>;
-  bearer(token: string): Promise<Principal | null>;
-  strike(source: string, event: AuditEvent): Promise<number>;
-  record(event: AuditEvent): Promise<void>;
-  audit(query: AuditQuery): Promise<readonly AuditEntry[]>;
 }
 
 // Health --------------------------------------------------------------------

@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { decodeJwt, jwtVerify, type JWTPayload } from "jose";
+import { jwtVerify, type JWTPayload } from "jose";
 import { z } from "zod";
 import type { Env } from "../../durable-objects/env.ts";
 import { ROLES, type Principal } from "../../shared/wire/access.ts";
 import { label } from "../../shared/wire/resource.ts";
 import { ALGORITHMS, CLOCK_TOLERANCE_SECONDS, refuseOrRetry, remoteKeys } from "./remote-keys.ts";
+import { trustedIssuers } from "./trusted-issuers.ts";
 
 const grant = z
   .strictObject({
@@ -47,9 +48,11 @@ export const oidcSettings = z.array(issuer).max(16);
 
 type Issuer = z.output<typeof issuer>;
 
+const issuerOf = trustedIssuers("SELVEDGE_ADMIN_OIDC", oidcSettings);
+
 /** The principal of an issuer's token. `null`: it is none of theirs, does not verify, or nothing is granted to it. */
 export async function principalOf(token: string, env: Env): Promise<Principal | null> {
-  const found = issuerOf(token, env);
+  const found = issuerOf(token, env.SELVEDGE_ADMIN_OIDC ?? "", env.SELVEDGE_PRIVATE_ENDPOINTS === "allow");
   if (found === null) return null;
   try {
     const { payload } = await jwtVerify(token, remoteKeys(found.jwksUri), {
@@ -62,43 +65,6 @@ export async function principalOf(token: string, env: Env): Promise<Principal | 
     return grantedTo(payload, found);
   } catch (error) {
     return refuseOrRetry(error, found.issuer);
-  }
-}
-
-/** By what the token says of itself; its signature is still to be looked at. */
-function issuerOf(token: string, env: Env): Issuer | null {
-  const settings = settingsOf(env);
-  if (settings.length === 0) return null;
-  try {
-    const { iss } = decodeJwt(token);
-    return settings.find((each) => each.issuer === iss) ?? null;
-  } catch {
-    // Not a JWT at all.
-    return null;
-  }
-}
-
-const parsed = new Map<string, readonly Issuer[]>();
-
-/** A setting that is not valid trusts nobody, and says so in the log. */
-function settingsOf({ SELVEDGE_ADMIN_OIDC: text = "", SELVEDGE_PRIVATE_ENDPOINTS }: Env): readonly Issuer[] {
-  if (text === "") return [];
-  const known = parsed.get(text);
-  if (known !== undefined) return known;
-  const settings = readSettings(text).filter(
-    ({ jwksUri }) => jwksUri.startsWith("https:") || SELVEDGE_PRIVATE_ENDPOINTS === "allow",
-  );
-  parsed.clear();
-  parsed.set(text, settings);
-  return settings;
-}
-
-function readSettings(text: string): readonly Issuer[] {
-  try {
-    return oidcSettings.parse(JSON.parse(text));
-  } catch (error) {
-    console.error(JSON.stringify({ level: "error", at: "SELVEDGE_ADMIN_OIDC", error: String(error) }));
-    return [];
   }
 }
 

@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { createLocalJWKSet, decodeJwt, jwtVerify, type JWTPayload } from "jose";
+import { createLocalJWKSet, jwtVerify, type JWTPayload } from "jose";
 import { z } from "zod";
 import type { Env } from "../../durable-objects/env.ts";
 import { parseWorkload } from "../../shared/identity/spiffe.ts";
 import { label } from "../../shared/wire/resource.ts";
 import { ALGORITHMS, CLOCK_TOLERANCE_SECONDS, refuseOrRetry, remoteKeys } from "./remote-keys.ts";
+import { trustedIssuers } from "./trusted-issuers.ts";
 
 const cluster = z
   .strictObject({
@@ -43,9 +44,15 @@ export interface ServiceAccount {
   readonly proof: string;
 }
 
+const clusterOf = trustedIssuers("SELVEDGE_WORKLOAD_ISSUERS", workloadIssuers);
+
 /** The workload of a service account's token. `null`: it is no cluster's, does not verify, or is of no mapped namespace. */
 export async function serviceAccountOf(token: string, env: Env): Promise<ServiceAccount | null> {
-  const found = clusterOf(token, env);
+  const found = clusterOf(
+    token,
+    env.SELVEDGE_WORKLOAD_ISSUERS ?? "",
+    env.SELVEDGE_PRIVATE_ENDPOINTS === "allow",
+  );
   if (found === null) return null;
   const options = {
     issuer: found.issuer,
@@ -62,43 +69,6 @@ export async function serviceAccountOf(token: string, env: Env): Promise<Service
     return accountIn(payload, found);
   } catch (error) {
     return refuseOrRetry(error, found.issuer);
-  }
-}
-
-/** By what the token says of itself; its signature is still to be looked at. */
-function clusterOf(token: string, env: Env): Cluster | null {
-  const settings = settingsOf(env);
-  if (settings.length === 0) return null;
-  try {
-    const { iss } = decodeJwt(token);
-    return settings.find((each) => each.issuer === iss) ?? null;
-  } catch {
-    // Not a JWT at all.
-    return null;
-  }
-}
-
-let parsed: { readonly text: string; readonly clusters: readonly Cluster[] } = { text: "", clusters: [] };
-
-/** A setting that is not valid trusts nobody, and says so in the log. */
-function settingsOf({
-  SELVEDGE_WORKLOAD_ISSUERS: text = "",
-  SELVEDGE_PRIVATE_ENDPOINTS,
-}: Env): readonly Cluster[] {
-  if (parsed.text === text) return parsed.clusters;
-  const clusters = (text === "" ? [] : readSettings(text)).filter(
-    ({ jwksUri }) => jwksUri?.startsWith("http:") !== true || SELVEDGE_PRIVATE_ENDPOINTS === "allow",
-  );
-  parsed = { text, clusters };
-  return clusters;
-}
-
-function readSettings(text: string): readonly Cluster[] {
-  try {
-    return workloadIssuers.parse(JSON.parse(text));
-  } catch (error) {
-    console.error(JSON.stringify({ level: "error", at: "SELVEDGE_WORKLOAD_ISSUERS", error: String(error) }));
-    return [];
   }
 }
 

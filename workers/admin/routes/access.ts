@@ -121,7 +121,10 @@ const MAX_REVISIONS = 1_000;
 /** Revisions are the log of configuration: written with the change itself, and never without it. */
 function entryOf({ at, author, reason, revision, changes, via }: Revision): wire.AuditList["items"][number] {
   const target = changes
-    .map(({ ref: { kind, namespace, name }, change }) => `${change} ${kind} ${namespace === "" ? "" : `${namespace}/`}${name}`)
+    .map(
+      ({ ref: { kind, namespace, name }, change }) =>
+        `${change} ${kind} ${namespace === "" ? "" : `${namespace}/`}${name}`,
+    )
     .join(", ");
   return {
     at,
