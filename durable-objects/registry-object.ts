@@ -63,7 +63,7 @@ import { UnitStore } from "./unit-store.ts";
  * other orders for health objects: the registry then compiles everything anew
  * at its first start.
  */
-const COMPILER = 5;
+const COMPILER = 6;
 
 /** How a change came about, and whether it is meant. */
 interface Cause {

@@ -144,7 +144,8 @@ export function userMatch(text: string): UserMatch {
   return { issuer: match.parseStringMatch(issuer), subject: match.parseStringMatch(subject) };
 }
 
-function compileOperation(operation: OperationSpec): OperationMatch {
+/** Compiles what is called. */
+export function compileOperation(operation: OperationSpec): OperationMatch {
   return present({
     hosts: operation.hosts?.map(parseHostMatch),
     notHosts: operation.notHosts?.map(parseHostMatch),

@@ -5,12 +5,10 @@
  * @module
  */
 import type { KeyPart, RateLimit } from "../engine/limit.ts";
-import type { InboundPolicy, PeerMode } from "../engine/snapshot.ts";
 import { compileIntentions, type Ranked } from "../front-doors/consul/intentions.ts";
 import { parseDuration } from "../wire/duration.ts";
 import type { Resource } from "../wire/resource.ts";
 import type { ServiceIntentionsSpec } from "../wire/resources/consul.ts";
-import type { PeerAuthenticationSpec } from "../wire/resources/peer-authentication.ts";
 import type { RateLimitPolicySpec } from "../wire/resources/rate-limit-policy.ts";
 import { hasLabels, type Labels } from "./labels.ts";
 
@@ -39,17 +37,6 @@ export interface Policy {
 /** Consul's intentions for one destination. */
 export interface IntentionPolicy extends Policy {
   readonly ranked: readonly Ranked[];
-}
-
-type PeerSetting = PeerAuthenticationSpec["mtls"]["mode"];
-
-/** A PeerAuthentication. */
-export interface PeerPolicy extends Policy {
-  readonly mode: PeerSetting;
-  /** By port; decides there before `mode`. */
-  readonly ports: ReadonlyMap<number, PeerSetting>;
-  /** Of two on the same level the older counts. */
-  readonly creationTimestamp: string;
 }
 
 /** A RateLimitPolicy, its limits compiled. */
@@ -96,7 +83,8 @@ export function scopeOf({
 
 type Targets = readonly { readonly kind: string; readonly name: string }[];
 
-function scopeOfLabels(labels: Labels | undefined): Scope {
+/** A scope of workloads by their labels. */
+export function scopeOfLabels(labels: Labels | undefined): Scope {
   return { kind: "labels", labels: labels ?? {} };
 }
 
@@ -110,17 +98,6 @@ export function scopeOfTargets(targets: Targets): Scope {
     gateways: named("Gateway"),
     endpoints: named("Endpoint"),
   };
-}
-
-/** Compiles a PeerAuthentication. */
-export function compilePeer({ metadata, spec }: Resource<PeerAuthenticationSpec>): PeerPolicy {
-  const { namespace, name, creationTimestamp } = metadata;
-  const scope = scopeOfLabels(spec.selector?.matchLabels);
-  const ports = Object.entries(spec.portLevelMtls ?? {}).map(([port, { mode }]): [number, PeerSetting] => [
-    Number(port),
-    mode,
-  ]);
-  return { namespace, name, scope, mode: spec.mtls.mode, ports: new Map(ports), creationTimestamp };
 }
 
 /** Compiles a RateLimitPolicy. */
@@ -181,43 +158,6 @@ export function compileIntentionPolicy(
         : { kind: "targets", services: new Set([destination]), gateways: new Set(), endpoints: new Set() },
     ranked: compileIntentions(document, { trustDomain, isWide: namespace === SYSTEM_NAMESPACE }),
   };
-}
-
-/**
- * Whether callers must prove who they are. The narrowest level that says so
- * decides: port, workload, namespace, mesh. Strict when none does: unlike
- * Istio's permissive default, a new mesh has nothing to migrate from. A
- * selector in the system namespace selects nothing elsewhere (Istio).
- */
-export function decidePeer(
-  policies: readonly PeerPolicy[],
-  subject: Subject,
-): Pick<InboundPolicy, "peer" | "peerPorts"> {
-  const own = policies.filter(
-    (policy) => policy.namespace === subject.namespace && concerns(policy, subject),
-  );
-  const mesh = policies.filter((policy) => policy.namespace === SYSTEM_NAMESPACE && isForAll(policy));
-  const workload = oldest(own.filter((policy) => !isForAll(policy)));
-  const levels = [workload, oldest(own.filter(isForAll)), oldest(mesh)];
-  const decided = levels.flatMap((policy) => modeOf(policy?.mode ?? "UNSET"));
-  const peerPorts = [...(workload?.ports ?? [])]
-    .flatMap(([port, setting]) => modeOf(setting).map((mode) => ({ port, mode })))
-    .toSorted((a, b) => a.port - b.port);
-  return { peer: decided[0] ?? "strict", ...(peerPorts.length === 0 ? {} : { peerPorts }) };
-}
-
-/** None where the next level decides. */
-function modeOf(setting: PeerSetting): PeerMode[] {
-  switch (setting) {
-    case "UNSET":
-      return [];
-    case "DISABLE":
-      return ["disabled"];
-    case "PERMISSIVE":
-      return ["permissive"];
-    case "STRICT":
-      return ["strict"];
-  }
 }
 
 /** Whether a policy is about everything in its reach. */

@@ -28,7 +28,8 @@ import type { Labels } from "./labels.ts";
 import type { ListenerEntry } from "./listeners.ts";
 import { createMembers, type Member, type Members } from "./members.ts";
 import type { MultiMap } from "./multimap.ts";
-import type { IntentionPolicy, LimitPolicy, PeerPolicy } from "./policy.ts";
+import type { PeerPolicy } from "./peer.ts";
+import type { IntentionPolicy, LimitPolicy } from "./policy.ts";
 
 /** A stored route: an HTTPRoute, or one of another kind in its form (see `route-kinds.ts`). */
 export type HttpRoute = Resource<HttpRouteSpec>;

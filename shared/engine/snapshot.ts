@@ -6,7 +6,7 @@
  * @module
  */
 import type { SessionPersistence } from "./affinity.ts";
-import type { Authorization } from "./authorize.ts";
+import type { Authorization, OperationMatch } from "./authorize.ts";
 import type { LoadBalancing } from "./balance.ts";
 import type { CircuitPolicy } from "./circuit.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -91,11 +91,21 @@ export interface ServicePort {
  */
 export type PeerMode = "strict" | "permissive" | "disabled";
 
+/** What is asked of the mesh's own tokens beyond being valid. */
+export interface TokenPolicy {
+  /** Operations to which one token lets one call through. Absent: none. */
+  readonly once?: readonly OperationMatch[];
+  /** A token proves its caller only with the client certificate that it names. */
+  readonly isBound?: true;
+}
+
 /** The policies that protect the endpoints of one workload. */
 export interface InboundPolicy {
   readonly peer: PeerMode;
   /** For calls to single ports of its services, instead of `peer`. Absent: for none. */
   readonly peerPorts?: readonly { readonly port: number; readonly mode: PeerMode }[];
+  /** Absent: a token counts until it expires, whoever shows it. */
+  readonly tokens?: TokenPolicy;
   /** How the tokens of end users are verified. Absent: they are not looked at. */
   readonly users?: readonly JwtRule[];
   readonly authorization: Authorization;

@@ -216,47 +216,6 @@ test("equal policies of a service's endpoints are held once", () => {
   });
 });
 
-function peer(name: string, mode: string, place = "shop", selector = ""): string {
-  const spec = `{mtls: {mode: ${mode}}${selector === "" ? "" : `, selector: {matchLabels: {${selector}}}`}}`;
-  return `{apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: ${name}, namespace: ${place}}, spec: ${spec}}`;
-}
-
-describe("PeerAuthentication", () => {
-  test.each([
-    ["nothing said", [], ["strict", "strict"]],
-    ["the mesh", [peer("a", "PERMISSIVE", "selvedge-system")], ["permissive", "permissive"]],
-    ["another namespace", [peer("a", "PERMISSIVE", "other")], ["strict", "strict"]],
-    ["the namespace", [peer("a", "PERMISSIVE")], ["permissive", "permissive"]],
-    [
-      "the namespace before the mesh",
-      [peer("a", "PERMISSIVE", "selvedge-system"), peer("a", "STRICT")],
-      ["strict", "strict"],
-    ],
-    ["one workload", [peer("a", "PERMISSIVE", "shop", "version: v2")], ["strict", "permissive"]],
-    [
-      "a workload before its namespace",
-      [peer("a", "PERMISSIVE"), peer("b", "STRICT", "shop", "version: v2")],
-      ["permissive", "strict"],
-    ],
-    [
-      "a workload that inherits",
-      [peer("a", "PERMISSIVE"), peer("b", "UNSET", "shop", "version: v2")],
-      ["permissive", "permissive"],
-    ],
-    ["the older of two", [peer("b", "PERMISSIVE"), peer("a", "STRICT")], ["permissive", "permissive"]],
-    [
-      "a selector in the system namespace, which selects nothing elsewhere",
-      [peer("a", "PERMISSIVE", "selvedge-system", "version: v2")],
-      ["strict", "strict"],
-    ],
-  ])("%s", (_name, policies, expected) => {
-    const world = withPolicies(...policies);
-    expect(inboundOf(compileUnit(world, "service:shop/web")).map((inbound) => inbound?.peer)).toEqual(
-      expected,
-    );
-  });
-});
-
 test("a RateLimitPolicy limits its targets' endpoints, each limit with buckets of its own", () => {
   const world = withPolicies(`
 apiVersion: selvedge.dev/v1

@@ -46,7 +46,8 @@ const source = z
     error: "goes without notPrincipals and notNamespaces, which it says itself",
   });
 
-const operation = z
+/** What is called. Fields are ANDed, the values of one field ORed. */
+export const operation = z
   .strictObject({
     hosts: oneOrMore(hostPattern),
     notHosts: oneOrMore(hostPattern),
