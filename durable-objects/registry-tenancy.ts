@@ -69,11 +69,26 @@ function trespassesOf(
   if (namespace === "") return [{ path, message: "only an admin changes what has no namespace" }];
   if (!namespaces.includes(namespace)) return [{ path, message: "is not of your namespaces" }];
   return bindingsOf(document)
-    .filter(({ binding }) => !(Object.hasOwn(owners, binding) && owners[binding]?.includes(namespace)))
+    .filter(({ binding }) => !isOwner(owners, binding, namespace))
     .map(({ field, binding }) => ({
       path: `${path}: spec.${field}`,
-      message: `${binding} is not ${namespace}'s: ask for it in SELVEDGE_BINDING_NAMESPACES of the mesh's Worker`,
+      message: notTheirs(binding, namespace),
     }));
+}
+
+/** The same of an endpoint that registers itself, by its address. */
+export function trespassesAt(address: string, namespace: string, owners: BindingOwners): FieldProblem[] {
+  const binding = bindingAt(address);
+  if (binding === null || isOwner(owners, binding, namespace)) return [];
+  return [{ path: "address", message: notTheirs(binding, namespace) }];
+}
+
+function isOwner(owners: BindingOwners, binding: string, namespace: string): boolean {
+  return Object.hasOwn(owners, binding) && owners[binding]?.includes(namespace) === true;
+}
+
+function notTheirs(binding: string, namespace: string): string {
+  return `${binding} is not ${namespace}'s: ask for it in SELVEDGE_BINDING_NAMESPACES of the mesh's Worker`;
 }
 
 function keyOf(document: ParsedResource): string {
@@ -126,10 +141,16 @@ function namespaceOf(gateway: string): string {
 function bindingsOf({ kind, spec }: ParsedResource): { readonly field: string; readonly binding: string }[] {
   if (kind !== "Endpoint") return [];
   const { address, clientCertificate } = endpointSpec.parse(spec);
-  const [scheme, rest = ""] = address.split(":");
+  const binding = bindingAt(address);
   return [
-    ...(scheme === "binding" ? [{ field: "address", binding: rest }] : []),
-    ...(scheme === "dispatch" ? [{ field: "address", binding: address }] : []),
+    ...(binding === null ? [] : [{ field: "address", binding }]),
     ...(clientCertificate === undefined ? [] : [{ field: "clientCertificate", binding: clientCertificate }]),
   ];
+}
+
+/** The Worker of an address, as `BindingOwners` names it; `null` for an origin. */
+function bindingAt(address: string): string | null {
+  const [scheme, rest = ""] = address.split(":");
+  if (scheme === "binding") return rest;
+  return scheme === "dispatch" ? address : null;
 }

@@ -3,7 +3,7 @@ import { env as bindings } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { tokenId } from "../../durable-objects/admin-token.ts";
-import { ask, TOKEN } from "./admin-kit.ts";
+import { ask, env, TOKEN } from "./admin-kit.ts";
 
 const granted = z.object({ token: z.string(), id: z.string() });
 
@@ -38,8 +38,8 @@ const remove = (namespace: string) => ({
   method: "POST",
   json: { refs: [{ apiVersion: "v1", kind: "Service", namespace, name: "nobody" }] },
 });
-const registration = { address: "https://web.example" };
-const register = { method: "PUT", json: registration };
+const registering = (address: string) => ({ method: "PUT", json: { address } });
+const register = registering("https://web.example");
 const NAMESPACE = { apiVersion: "v1", kind: "Namespace", metadata: { name: "c" } };
 
 /** What each may do: the status of the operation for admin, viewer, viewer of a, editor of a. */
@@ -60,6 +60,18 @@ test.each<[string, string, Parameters<typeof ask>[1], readonly number[]]>([
   ["delete another's", "/api/v1/resources/Service/b/none", { method: "DELETE" }, [404, 403, 403, 403]],
   ["register with its own", "/api/v1/services/a/web/endpoints/x", register, [200, 403, 403, 200]],
   ["register with another's", "/api/v1/services/b/web/endpoints/x", register, [200, 403, 403, 403]],
+  [
+    "register a binding of the mesh's Worker",
+    "/api/v1/services/a/web/endpoints/y",
+    registering("binding:CART"),
+    [200, 403, 403, 403],
+  ],
+  [
+    "register a dispatched Worker",
+    "/api/v1/services/a/web/endpoints/y",
+    registering("dispatch:cart"),
+    [200, 403, 403, 403],
+  ],
   [
     "be its own workload",
     "/api/v1/tokens",
@@ -119,6 +131,24 @@ describe("what is not one's own", () => {
       .parse(body)
       .items.flatMap((revision) => revision.changes.map(({ ref }) => ref.namespace));
     expect(new Set(changes)).toEqual(new Set(["", "a"]));
+  });
+
+  test("revisions tell nothing of what changed elsewhere only, nor from where", async () => {
+    const headers = { "cf-connecting-ip": "192.0.2.7" };
+    await ask("/api/v1/apply", { ...apply(service("b", "secret")), headers });
+    const { body } = await ask("/api/v1/revisions?limit=1", bearer(tokens["editor of a"] ?? ""));
+    expect(body).toMatchObject({ items: [{ changes: [expect.anything()] }] });
+    expect(JSON.stringify(body)).not.toMatch(/"b"|192\.0\.2\.7/);
+    const all = await ask("/api/v1/revisions?limit=1");
+    expect(all.body).toMatchObject({ items: [{ author: "admin" }] });
+    expect(JSON.stringify(all.body)).not.toContain("192.0.2.7");
+  });
+
+  test("an owner registers the binding that is theirs", async () => {
+    const asked = { ...registering("binding:CART"), ...bearer(tokens["editor of a"] ?? "") };
+    const owning = { ...env, SELVEDGE_BINDING_NAMESPACES: '{"CART": ["a"]}' };
+    const path = "/api/v1/services/a/web/endpoints/own";
+    expect((await ask(path, { ...asked, env: owning })).status).toBe(200);
   });
 
   test("pruning leaves it alone", async () => {

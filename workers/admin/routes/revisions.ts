@@ -7,7 +7,8 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { registryOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
-import { mayView } from "../../../shared/wire/access.ts";
+import { mayView, type Principal } from "../../../shared/wire/access.ts";
+import type { Revision } from "../../../shared/wire/rpc.ts";
 import { viaOf, type AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
 import { unwrap } from "../problems.ts";
@@ -65,11 +66,12 @@ const rollback = createRoute({
 /** Adds the operations on revisions. */
 export function addRevisionRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(list, async (c) => {
-    const revisions = await registryOf(c.env).revisions(c.req.valid("query").limit);
-    const items = revisions.map((revision) => ({
-      ...revision,
-      changes: revision.changes.filter(({ ref }) => mayView(c.var.principal, ref.namespace)),
-    }));
+    const { limit } = c.req.valid("query");
+    const { principal } = c.var;
+    const revisions = await registryOf(c.env).revisions(
+      principal.namespaces === null ? limit : MAX_REVISIONS,
+    );
+    const items = revisions.flatMap((revision) => seenBy(principal, revision)).slice(0, limit);
     return c.json({ items }, 200);
   });
 
@@ -85,4 +87,17 @@ export function addRevisionRoutes(app: OpenAPIHono<AdminEnv>): void {
     const { revision } = c.req.valid("json");
     return c.json(unwrap(await registryOf(c.env).rollback(revision, c.var.principal.id, viaOf(c))), 200);
   });
+}
+
+/** As many as the registry keeps: what a principal may see of them is known only once they are read. */
+const MAX_REVISIONS = 1_000;
+
+/**
+ * A revision as somebody may see it: nothing of one that changed only what is
+ * not theirs to read. From where it was made is for the audit log.
+ */
+function seenBy(principal: Principal, { revision, at, author, reason, changes }: Revision) {
+  const seen = changes.filter(({ ref }) => mayView(principal, ref.namespace));
+  const isHidden = principal.namespaces !== null && seen.length === 0;
+  return isHidden ? [] : [{ revision, at, author, reason, changes: seen }];
 }

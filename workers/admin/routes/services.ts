@@ -5,12 +5,13 @@
  */
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import { healthOf, registryOf } from "../../../durable-objects/env.ts";
+import { healthOf, registryOf, type Env } from "../../../durable-objects/env.ts";
+import { readOwners, trespassesAt } from "../../../durable-objects/registry-tenancy.ts";
 import { parseLocality } from "../../../shared/engine/locality.ts";
 import * as wire from "../../../shared/wire/admin.ts";
 import { MeshError } from "../../../shared/wire/problem.ts";
 import { label, subdomain } from "../../../shared/wire/resource.ts";
-import { mayView } from "../../../shared/wire/access.ts";
+import { mayView, type Principal } from "../../../shared/wire/access.ts";
 import { assertView } from "../access.ts";
 import type { AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
@@ -105,6 +106,7 @@ export function addServiceRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(register, async (c) => {
     const { id, ...place } = c.req.valid("param");
     const { joined, ttlSeconds, locality, ...registration } = c.req.valid("json");
+    assertOwnAddress(c.var.principal, c.env, { namespace: place.namespace, address: registration.address });
     const request = {
       ...registration,
       id,
@@ -138,4 +140,19 @@ export function addServiceRoutes(app: OpenAPIHono<AdminEnv>): void {
 
 function serviceKey(place: z.infer<typeof serviceParams>): string {
   return `${place.namespace}/${place.name}`;
+}
+
+/** Refuses an owner of namespaces who would have the mesh call a Worker that is not theirs. */
+function assertOwnAddress(
+  { role }: Principal,
+  { SELVEDGE_BINDING_NAMESPACES: owners }: Env,
+  { namespace, address }: { readonly namespace: string; readonly address: string },
+): void {
+  const fields = role === "admin" ? [] : trespassesAt(address, namespace, readOwners(owners));
+  if (fields.length === 0) return;
+  throw new MeshError({
+    code: "admin.forbidden",
+    detail: "The endpoint was not registered; see fields.",
+    fields,
+  });
 }
