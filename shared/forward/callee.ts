@@ -12,28 +12,35 @@ import { applyEdits } from "./end-users.ts";
 import { suffer } from "./faults.ts";
 import { admit, admitAnew } from "./inbound.ts";
 import type { InboundInput } from "./inbound.ts";
-import { hostOf } from "./plan.ts";
+import { hostOf, portOf } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** Decides by the policies that protect an endpoint. `null` admits the call. */
-export async function admitTo(call: Call, plan: Plan, endpoint: Endpoint): Promise<Refusal | null> {
+/**
+ * Decides by the policies that protect an endpoint. Answers with the call as
+ * that endpoint is to see it; the one that was asked about stays as it came,
+ * since policies of another endpoint may have to read what these take away.
+ */
+export async function admitTo(call: Call, plan: Plan, endpoint: Endpoint): Promise<Call | Refusal> {
   const policy = plan.service.unit.inbound[endpoint.inbound];
   // Checked when the unit came in; should it ever be wrong, nobody gets by.
   if (policy === undefined) return refuse("authz.error", "The endpoint's policies are not known.");
   const refusal = await admit(call.mesh, policy, inputOf(call, plan), call.trail);
-  if (refusal === null) applyEdits(call.headers, call.trail);
-  return refusal;
+  if (refusal !== null) return refusal;
+  if (call.trail.edits.length === 0) return call;
+  const headers = new Headers(call.headers);
+  applyEdits(headers, call.trail);
+  return { ...call, headers };
 }
 
 /**
  * Decides by the policies that protect the endpoint of a call now, long after
- * it was admitted. Where the endpoint is gone, its policies are, too: what
- * was decided stays.
+ * it was admitted: that of the service that answered, be it one that stood in.
+ * Where the endpoint is gone, its policies are, too: what was decided stays.
  */
 export async function admitToAnew(call: Call, plan: Plan): Promise<Refusal | null> {
-  const linked = call.mesh.state.snapshot.view.units.get(serviceKey(plan.service.id));
+  const linked = call.mesh.state.snapshot.view.units.get(serviceKey(call.trail.destination));
   if (linked?.kind !== "service") return null;
   const { endpoints, inbound } = linked.unit;
   const endpoint = endpoints.find(({ id }) => id === call.trail.endpoint);
@@ -42,7 +49,7 @@ export async function admitToAnew(call: Call, plan: Plan): Promise<Refusal | nul
   return admitAnew(
     call.mesh,
     policy,
-    inputOf(call, plan),
+    inputOf(call, { ...plan, port: portOf(linked, plan.port) }),
     startTrail(0, call.trail.requestId, call.trail.method),
   );
 }

@@ -137,7 +137,7 @@ function heldIfLong(boarding: Boarding, goal: Goal, { call, plan }: Decided, ans
   const { mesh, reception, trail } = boarding.journey;
   if (mesh.ports.hold === undefined || !isLongLived(answer.response)) return answer;
   const held = mesh.ports.hold(answer.response);
-  const needs = [...needsOf(reception, goal), serviceKey(plan.service.id)];
+  const needs = [...needsOf(reception, goal), serviceKey(trail.destination)];
   const admit = (): Promise<Refusal | null> => admitAnew(boarding, goal, { call, plan });
   void watchOver(mesh, { held, requestId: trail.requestId, needs, admit });
   return { kind: "response", response: held.response };

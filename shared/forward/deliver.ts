@@ -34,7 +34,7 @@ import { aim } from "./failover.ts";
 import type { Aim } from "./failover.ts";
 import { suffer } from "./faults.ts";
 import { race } from "./hedging.ts";
-import type { Finish } from "./hedging.ts";
+import type { Candidate, Finish } from "./hedging.ts";
 import { mirror } from "./mirrors.ts";
 import * as outliers from "./outliers.ts";
 import type { Plan } from "./plan.ts";
@@ -45,8 +45,8 @@ import { limitSilence } from "./silence.ts";
 /** The tries of one call so far. */
 interface Tries extends Choices {
   readonly body: Body;
-  /** Policy sets that have admitted the call. */
-  readonly admitted: Set<InboundPolicy | undefined>;
+  /** What each policy set has said: the call as it lets it through, or its refusal. */
+  readonly decided: Map<InboundPolicy | undefined, Call | Refusal>;
   /** `null` before the first try, and where concurrency is not limited. */
   place: Place | null;
 }
@@ -59,7 +59,7 @@ export async function deliver(call: Call, plan: Plan): Promise<Answer> {
   const isHedged = plan.pin === null && plan.pool.policy.hedge !== null && retry.isIdempotent(method);
   const isNeeded = isHedged || plan.mirrors.length > 0;
   const held = await body.take(call.request, plan.retry, isNeeded);
-  const tries: Tries = { ...startChoices(), body: held, admitted: new Set(), place: null };
+  const tries: Tries = { ...startChoices(), body: held, decided: new Map(), place: null };
   if (plan.mirrors.length > 0) mirror(call, plan, held);
   if (retry.owns(plan.retry) && mayRetry(method, plan, held))
     call.headers.set(retry.RETRY_HEADER, retry.RETRY_OWNED);
@@ -86,8 +86,8 @@ async function tryUntilDone(call: Call, plan: Plan, tries: Tries): Promise<Answe
     const aimed = await aimAt(call, plan, tries);
     if (aimed === null) return unavailable(call, plan);
     call.trail.destination = aimed.plan.service.id;
-    const refusal = await admitOnce(call, aimed.plan, aimed.endpoint, tries);
-    if (refusal !== null) return refusal;
+    const admitted = await admitOnce(call, aimed.plan, aimed.endpoint, tries);
+    if ("kind" in admitted) return admitted;
     if (needsPlace(aimed.plan, tries)) {
       tries.place?.leave();
       tries.place = null;
@@ -98,7 +98,10 @@ async function tryUntilDone(call: Call, plan: Plan, tries: Tries): Promise<Answe
       if (place?.hasWaited === true) continue;
     }
 
-    const { endpoint, outcome } = await tryFrom(call, aimed.plan, tries, aimed.endpoint);
+    const { endpoint, outcome } = await tryFrom(call, aimed.plan, tries, {
+      endpoint: aimed.endpoint,
+      call: admitted,
+    });
     tries.place?.endRetries();
     if (isGone(call)) return abandon(outcome);
     const decision = decide(call, plan, tries, outcome);
@@ -134,17 +137,18 @@ async function aimAt(call: Call, plan: Plan, tries: Tries): Promise<Aim | null> 
 }
 
 /** One try, or several beside one another. */
-async function tryFrom(call: Call, plan: Plan, tries: Tries, first: Endpoint): Promise<Finish> {
+async function tryFrom(call: Call, plan: Plan, tries: Tries, first: Candidate): Promise<Finish> {
   const { hedge } = plan.pool.policy;
+  const { endpoint } = first;
   if (hedge === null || plan.pin !== null)
-    return { endpoint: first, outcome: await tryAt(call, plan, tries, { endpoint: first, control: null }) };
-  const finish = await race(call, plan, first, {
+    return { endpoint, outcome: await tryAt(first.call, plan, tries, { endpoint, control: null }) };
+  const finish = await race(plan, first, {
     policy: hedge,
     body: tries.body,
     next: () => nextBeside(call, plan, tries),
     // Each with fields of its own: those of one try must not become another's while it waits.
-    send: (endpoint, control) => {
-      const own = { ...call, headers: new Headers(call.headers) };
+    send: ({ endpoint, call: admitted }, control) => {
+      const own = { ...admitted, headers: new Headers(admitted.headers) };
       return tryAt(own, plan, tries, { endpoint, control });
     },
   });
@@ -154,14 +158,15 @@ async function tryFrom(call: Call, plan: Plan, tries: Tries, first: Endpoint): P
 }
 
 /** An endpoint for a try beside others: none that has been tried already, since it may be what is slow. */
-async function nextBeside(call: Call, plan: Plan, tries: Tries): Promise<Endpoint | null> {
+async function nextBeside(call: Call, plan: Plan, tries: Tries): Promise<Candidate | null> {
   const endpoint = await choose(call, plan, tries);
   if (endpoint === null || tries.tried.includes(endpoint)) return null;
-  if ((await admitOnce(call, plan, endpoint, tries)) !== null) return null;
+  const admitted = await admitOnce(call, plan, endpoint, tries);
+  if ("kind" in admitted) return null;
   if (tries.place?.startRetry() === false) return null;
   call.mesh.state.meter.host.retries += 1;
   retryBudget.withdraw(plan.service.traffic.spending, call.mesh.ports.now());
-  return endpoint;
+  return { endpoint, call: admitted };
 }
 
 interface Target {
@@ -223,13 +228,21 @@ function decide(call: Call, plan: Plan, tries: Tries, outcome: Attempt): retry.R
   });
 }
 
-/** Runs the inbound half for an endpoint, once for each policy set that protects one. */
-async function admitOnce(call: Call, plan: Plan, endpoint: Endpoint, tries: Tries): Promise<Refusal | null> {
-  if (!call.mesh.settings.enforcesInbound) return null;
+/** Runs the inbound half for an endpoint, once for each policy set that protects one; a refusal stays one, too. */
+async function admitOnce(
+  call: Call,
+  plan: Plan,
+  endpoint: Endpoint,
+  { decided }: Tries,
+): Promise<Call | Refusal> {
+  if (!call.mesh.settings.enforcesInbound) return call;
   const policy = plan.service.unit.inbound[endpoint.inbound];
-  if (tries.admitted.has(policy)) return null;
-  tries.admitted.add(policy);
-  return (await admitTo(call, plan, endpoint)) ?? (await sufferAt(call, plan, endpoint));
+  const before = decided.get(policy);
+  if (before !== undefined) return before;
+  const admitted = await admitTo(call, plan, endpoint);
+  const outcome = "kind" in admitted ? admitted : ((await sufferAt(call, plan, endpoint)) ?? admitted);
+  decided.set(policy, outcome);
+  return outcome;
 }
 
 /** Why no endpoint may be used. */

@@ -23,12 +23,18 @@ export interface Finish {
   readonly outcome: Attempt;
 }
 
+/** A place for a try, and the call as the policies there let it through. */
+export interface Candidate {
+  readonly endpoint: Endpoint;
+  readonly call: Call;
+}
+
 /** How tries are made: the loop's own. */
 export interface Race {
   readonly body: Body;
-  /** The endpoint for one more try, admitted and within the budget's count; `null` when there is none. */
-  next(): Promise<Endpoint | null>;
-  send(endpoint: Endpoint, control: AbortController): Promise<Attempt>;
+  /** The place for one more try, admitted and within the budget's count; `null` when there is none. */
+  next(): Promise<Candidate | null>;
+  send(candidate: Candidate, control: AbortController): Promise<Attempt>;
 }
 
 interface Runner {
@@ -37,7 +43,7 @@ interface Runner {
 }
 
 interface Course {
-  readonly runners: Map<Runner, Endpoint>;
+  readonly runners: Set<Runner>;
   hedges: number;
   lastSentAt: Millis;
   /** No further try is started. */
@@ -50,20 +56,20 @@ interface Course {
  * still on its way then is ended.
  */
 export async function race(
-  call: Call,
   plan: Plan,
-  first: Endpoint,
+  first: Candidate,
   { policy, ...rest }: Race & { readonly policy: HedgePolicy },
 ): Promise<Finish> {
-  const course: Course = { runners: new Map(), hedges: 0, lastSentAt: 0, isClosed: false };
-  run(call, course, rest, first);
+  const { call } = first;
+  const course: Course = { runners: new Set(), hedges: 0, lastSentAt: 0, isClosed: false };
+  run(course, rest, first);
   for (;;) {
     const waitMs = course.isClosed ? null : await hedgeOrWait(call, plan, course, { policy, ...rest });
     const finished = await nextFinish(call, course, waitMs);
     if (finished === null) continue;
     const { outcome } = finished;
     if (course.runners.size === 0 || isAnswer(outcome)) {
-      for (const runner of course.runners.keys()) end(runner);
+      for (const runner of course.runners) end(runner);
       return finished;
     }
     discard(outcome);
@@ -74,17 +80,17 @@ function isAnswer(outcome: Attempt): boolean {
   return outcome.kind === "response" && outcome.status < 500;
 }
 
-function run(call: Call, course: Course, { send }: Pick<Race, "send">, endpoint: Endpoint): void {
+function run(course: Course, { send }: Pick<Race, "send">, candidate: Candidate): void {
   const control = new AbortController();
   const runner: Runner = {
     control,
-    finish: send(endpoint, control).then((outcome) => {
+    finish: send(candidate, control).then((outcome) => {
       course.runners.delete(runner);
-      return { endpoint, outcome };
+      return { endpoint: candidate.endpoint, outcome };
     }),
   };
-  course.runners.set(runner, endpoint);
-  course.lastSentAt = call.mesh.ports.now();
+  course.runners.add(runner);
+  course.lastSentAt = candidate.call.mesh.ports.now();
 }
 
 /** Starts another try if it is time; answers with how long to wait before the next, `null` for as long as it takes. */
@@ -109,19 +115,19 @@ async function hedgeOrWait(
     latencies: plan.pool.load.latencies,
   });
   if (decision.kind === "wait") return decision.forMs;
-  const endpoint = decision.kind === "send" ? await rest.next() : null;
-  if (endpoint === null) {
+  const candidate = decision.kind === "send" ? await rest.next() : null;
+  if (candidate === null) {
     course.isClosed = true;
     return null;
   }
   course.hedges += 1;
-  run(call, course, rest, endpoint);
+  run(course, rest, candidate);
   return 0;
 }
 
 /** The next try that ends; `null` when none does within `waitMs`. */
 function nextFinish(call: Call, course: Course, waitMs: Millis | null): Promise<Finish | null> {
-  const finished = Promise.race([...course.runners.keys()].map(({ finish }) => finish));
+  const finished = Promise.race([...course.runners].map(({ finish }) => finish));
   if (waitMs === null) return finished;
   return new Promise((resolve) => {
     const cancel = call.mesh.ports.timer(waitMs, () => resolve(null));

@@ -84,8 +84,9 @@ async function send(call: Call, original: Plan, to: Mirror, body: Body): Promise
   const plan = planOf(original, straightTo(call, service, to));
   const endpoint = pick(call, plan);
   if (endpoint === null) return false;
-  if (call.mesh.settings.enforcesInbound && (await admitTo(call, plan, endpoint)) !== null) return false;
-  discard(await attempt(call, plan, endpoint, { body, control: new AbortController() }));
+  const admitted = call.mesh.settings.enforcesInbound ? await admitTo(call, plan, endpoint) : call;
+  if ("kind" in admitted) return false;
+  discard(await attempt(admitted, plan, endpoint, { body, control: new AbortController() }));
   return true;
 }
 
