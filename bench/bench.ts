@@ -80,7 +80,7 @@ async function measure({ scenarios }: Bench, options: Options): Promise<Report> 
       p50Ms: quantile(latenciesMs, 0.5),
     };
   }
-  return { scenarios: figures, ratios: ratiosOf(cpu, figures), engine: engineFigures() };
+  return { scenarios: figures, ratios: ratiosOf(cpu, figures), engine: await engineFigures() };
 }
 
 async function cpuPerRequest({ pid, target }: Scenario, options: Options): Promise<number> {

@@ -10,6 +10,7 @@ import { claimAt, type EndUser, type JwtRule, type PublicJwk, type TokenPlace } 
 import { parseQuery } from "../engine/query.ts";
 import type { HeaderReader } from "../engine/request.ts";
 import type { Millis } from "../engine/time.ts";
+import { cacheKey } from "../identity/token-cache.ts";
 import { keysFrom, knownKeys, newerKeys } from "./issuer-keys.ts";
 import type { Verifier } from "./issuer-keys.ts";
 import { refuse } from "./refusal.ts";
@@ -35,17 +36,25 @@ export interface Identified {
   readonly edits: readonly FieldEdit[];
 }
 
-/** A token that was verified, by its text. */
+/** A token that was verified. It counts by every rule of its issuer that trusts the signer: each service has copies of its own. */
 export interface KnownUser {
-  readonly rule: JwtRule;
-  readonly keys: readonly PublicJwk[];
+  readonly text: string;
+  readonly signer: PublicJwk;
+  /** Claims that were read as lists. */
+  readonly spaced: readonly string[];
   readonly user: EndUser;
   readonly payload: string;
   readonly validFrom: Millis;
   readonly expiresAt: Millis;
+  /** What a call goes on with that has shown the token alone, at one place; `null` until one has. */
+  told: {
+    readonly rules: readonly JwtRule[];
+    readonly place: TokenPlace;
+    readonly edits: readonly FieldEdit[];
+  } | null;
 }
 
-/** Two generations of tokens, as for the mesh's own: see `TokenCache`. */
+/** Two generations of tokens, as for the mesh's own and by the same key: see `TokenCache`. */
 export interface UserCache {
   young: Map<string, KnownUser>;
   old: Map<string, KnownUser>;
@@ -127,10 +136,12 @@ interface Found {
 }
 
 function tokensAt(places: readonly TokenPlace[], credentials: UserCredentials): Found[] {
-  return places.flatMap((place) => {
+  const found: Found[] = [];
+  for (const place of places) {
     const text = textAt(place, credentials);
-    return text === null || text === "" ? [] : [{ place, text }];
-  });
+    if (text !== null && text !== "") found.push({ place, text });
+  }
+  return found;
 }
 
 function textAt(place: TokenPlace, { headers, query, isBearerOurs }: UserCredentials): string | null {
@@ -149,21 +160,44 @@ function textAt(place: TokenPlace, { headers, query, isBearerOurs }: UserCredent
   }
 }
 
-/** A token that was verified by this rule with the keys that count now. */
+/** A token that was verified with a key that the rule trusts now. */
 function recall(mesh: Verifier, rule: JwtRule, text: string): KnownUser | null {
   const cache = mesh.state.users;
-  const known = cache.young.get(text) ?? cache.old.get(text);
-  if (known === undefined || known.rule !== rule || known.keys !== knownKeys(mesh, rule.keys)) return null;
-  if (!cache.young.has(text)) keep(cache, text, known);
+  const key = cacheKey(text);
+  const young = cache.young.get(key);
+  const known = young ?? cache.old.get(key);
+  if (known === undefined || known.text !== text || known.user.issuer !== rule.issuer) return null;
+  if (!isSameList(known.spaced, rule.spaced) || !isTrusted(known.signer, knownKeys(mesh, rule.keys)))
+    return null;
+  if (young === undefined) keep(cache, known);
   return known;
 }
 
-function keep(cache: UserCache, text: string, known: KnownUser): void {
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one === other || (one.length === other.length && one.every((item, index) => item === other[index]));
+}
+
+function isTrusted(signer: PublicJwk, keys: readonly PublicJwk[] | null): boolean {
+  if (keys === null) return false;
+  for (const key of keys) if (key === signer || isSameKey(key, signer)) return true;
+  return false;
+}
+
+/** Fields that are lists make a key differ from its copy: such a token is verified again. */
+function isSameKey(one: PublicJwk, other: PublicJwk): boolean {
+  const names = Object.keys(one);
+  return (
+    names.length === Object.keys(other).length &&
+    names.every((name) => Object.hasOwn(other, name) && one[name] === other[name])
+  );
+}
+
+function keep(cache: UserCache, known: KnownUser): void {
   if (cache.young.size >= MAX_KNOWN) {
     cache.old = cache.young;
     cache.young = new Map();
   }
-  cache.young.set(text, known);
+  cache.young.set(cacheKey(known.text), known);
 }
 
 /** Signature last, so that nonsense costs neither keys nor cryptography. */
@@ -179,9 +213,12 @@ async function verify(mesh: Verifier, rule: JwtRule, text: string): Promise<Know
   if (keys !== null && !tokens.hasCandidate(token, keys)) keys = await newerKeys(mesh, rule.keys);
   if (keys === null) return "keys";
   if (!tokens.hasCandidate(token, keys)) return "signature";
-  if ((await tokens.signerOf(token, keys)) === null) return "invalid";
-  const known: KnownUser = { rule, keys, user: tokens.userOf(token, rule), payload, validFrom, expiresAt };
-  keep(mesh.state.users, text, known);
+  const signer = await tokens.signerOf(token, keys);
+  if (signer === null) return "invalid";
+  const user = tokens.userOf(token, rule);
+  const { spaced } = rule;
+  const known: KnownUser = { text, signer, spaced, user, payload, validFrom, expiresAt, told: null };
+  keep(mesh.state.users, known);
   return known;
 }
 
@@ -201,6 +238,20 @@ function judgeTime(
   return validFrom <= now + CLOCK_SKEW_MS ? null : "young";
 }
 
+/** The same for all calls that show the token in the same way: made once. */
+function editsFor(
+  rules: readonly JwtRule[],
+  rule: JwtRule,
+  found: readonly Found[],
+  known: KnownUser,
+): readonly FieldEdit[] {
+  const place = found.length === 1 ? found[0]?.place : undefined;
+  if (place === undefined) return makeEdits(rules, rule, found, known);
+  if (known.told?.rules !== rules || known.told.place !== place)
+    known.told = { rules, place, edits: makeEdits(rules, rule, found, known) };
+  return known.told.edits;
+}
+
 /** Nobody but the mesh fills the fields that tell of tokens. */
 function cleared(rules: readonly JwtRule[]): FieldEdit[] {
   const names = rules.flatMap(({ payloadHeader, claimHeaders }) => [
@@ -210,7 +261,7 @@ function cleared(rules: readonly JwtRule[]): FieldEdit[] {
   return names.map((name) => ({ name, value: null }));
 }
 
-function editsFor(
+function makeEdits(
   rules: readonly JwtRule[],
   rule: JwtRule,
   found: readonly Found[],

@@ -18,6 +18,8 @@ const LOOK_AGAIN_AFTER_MS: Millis = 30_000;
 /** After a failure, doubled by each one more. */
 const RETRY_AFTER_MS: Millis = 1_000;
 const MAX_RETRY_AFTER_MS: Millis = 60_000;
+/** While an issuer does not answer, what it said last counts as long: what it may have taken back since is not known. */
+const KEEP_FOR_MS: Millis = 86_400_000;
 /** A set of a hundred RSA keys is as large. */
 const MAX_SET_BYTES = 65_536;
 /** Issuers of one isolate. */
@@ -27,6 +29,8 @@ const MAX_SETS = 64;
 export interface KeySet {
   /** `null`: never loaded. A failure leaves what was there. */
   keys: readonly PublicJwk[] | null;
+  /** When the keys count no longer, unless they are fetched anew. */
+  staleAt: Millis;
   refreshAt: Millis;
   /** No fetch before. */
   retryAt: Millis;
@@ -43,15 +47,15 @@ export interface Verifier {
 type Remote = Extract<KeySource, { readonly kind: "remote" }>;
 
 /**
- * The keys of an issuer, `null` when they were never loaded. Old ones serve
- * while they are fetched anew; only a call that finds none waits.
+ * The keys of an issuer, `null` when none are known that count. Old ones serve
+ * while they are fetched anew, for a day; only a call that finds none waits.
  */
 export async function keysFrom(mesh: Verifier, source: KeySource): Promise<readonly PublicJwk[] | null> {
   if (source.kind === "inline") return source.keys;
   const set = setOf(mesh, source.uri);
-  if (set.keys === null) await fetchNow(mesh, source, set);
+  if (countingKeys(mesh, set) === null) await fetchNow(mesh, source, set);
   else if (mesh.ports.now() >= set.refreshAt) depart(mesh, source, set);
-  return set.keys;
+  return countingKeys(mesh, set);
 }
 
 /** The keys that an issuer has now: for a token that none of the known ones signed. */
@@ -59,7 +63,11 @@ export async function newerKeys(mesh: Verifier, source: KeySource): Promise<read
   if (source.kind === "inline") return source.keys;
   const set = setOf(mesh, source.uri);
   await fetchNow(mesh, source, set);
-  return set.keys;
+  return countingKeys(mesh, set);
+}
+
+function countingKeys({ ports }: Verifier, { keys, staleAt }: KeySet): readonly PublicJwk[] | null {
+  return ports.now() < staleAt ? keys : null;
 }
 
 /** The keys as they are known now: what was verified with others is verified again. */
@@ -67,7 +75,7 @@ export function knownKeys(mesh: Verifier, source: KeySource): readonly PublicJwk
   if (source.kind === "inline") return source.keys;
   const set = mesh.state.keySets.get(source.uri);
   // One that is due is fetched by the long way.
-  return set === undefined || mesh.ports.now() >= set.refreshAt ? null : set.keys;
+  return set === undefined || mesh.ports.now() >= set.refreshAt ? null : countingKeys(mesh, set);
 }
 
 function setOf({ state }: Verifier, uri: string): KeySet {
@@ -77,7 +85,7 @@ function setOf({ state }: Verifier, uri: string): KeySet {
     if (state.keySets.size < MAX_SETS) break;
     state.keySets.delete(oldest);
   }
-  const set: KeySet = { keys: null, refreshAt: 0, retryAt: 0, failures: 0, flight: null };
+  const set: KeySet = { keys: null, staleAt: 0, refreshAt: 0, retryAt: 0, failures: 0, flight: null };
   state.keySets.set(uri, set);
   return set;
 }
@@ -107,6 +115,7 @@ async function fly(mesh: Verifier, source: Remote, set: KeySet): Promise<void> {
   try {
     set.keys = await load(mesh, source);
     set.failures = 0;
+    set.staleAt = ports.now() + KEEP_FOR_MS;
     set.refreshAt = ports.now() + REFRESH_AFTER_MS * spread;
     set.retryAt = ports.now() + LOOK_AGAIN_AFTER_MS;
   } catch (error) {

@@ -13,9 +13,6 @@ import type { Millis } from "../engine/time.ts";
 /** Longer than any issuer's, and a quarter of what a request may have of fields. */
 const MAX_TOKEN_LENGTH = 16_384;
 
-/** How far the issuer's clock may be off (Envoy's `clock_skew_seconds`). */
-export const USER_CLOCK_SKEW_MS: Millis = 60_000;
-
 /** A token's text, read and not yet believed. */
 export interface UserToken {
   readonly text: string;

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Authorization } from "../../shared/engine/authorize.ts";
 import type { JwtRule, PublicJwk } from "../../shared/engine/end-user.ts";
 import { carry } from "../../shared/forward/carry.ts";
+import { identifyUser } from "../../shared/forward/end-users.ts";
 import { codeOf, get, ok, reception, setUp } from "../fakes/loop.ts";
 import { START } from "../fakes/mesh-kit.ts";
 import {
@@ -262,6 +263,32 @@ function set(...keys: readonly PublicJwk[]): () => Response {
   return () => Response.json({ keys });
 }
 
+test("is verified once for all services that trust its issuer's key, each by a rule of its own", async () => {
+  const { kit } = setUp(service("reviews"), [ok]);
+  const { userTokens } = kit.mesh.ports;
+  let readings = 0;
+  const ports = { ...kit.mesh.ports, userTokens: () => ((readings += 1), userTokens()) };
+  const mesh = { ...kit.mesh, ports };
+  const shown = { headers: new Headers(bearer(await one.token())), query: "", isBearerOurs: false };
+  const reviews = rule("one", one.jwk);
+  const ratings = { ...structuredClone(reviews), claimHeaders: [{ header: "x-user", claim: ["sub"] }] };
+  const first = await identifyUser(mesh, [reviews], shown);
+  const second = await identifyUser(mesh, [ratings], shown);
+  expect([first, second, readings]).toEqual([
+    { kind: "user", user: expect.objectContaining({ subject: "jane" }), edits: [STRIPPED] },
+    {
+      kind: "user",
+      user: expect.objectContaining({ subject: "jane" }),
+      edits: [{ name: "x-user", value: null }, STRIPPED, { name: "x-user", value: "jane" }],
+    },
+    1,
+  ]);
+  const others = rule("one", two.jwk);
+  expect(await identifyUser(mesh, [others], shown)).toMatchObject({ kind: "refusal" });
+});
+
+const STRIPPED = { name: "authorization", value: null };
+
 describe("keys that the issuer publishes", () => {
   const uri = "https://issuer.example/keys";
   const remote = (more: Partial<JwtRule> = {}) =>
@@ -324,12 +351,14 @@ describe("keys that the issuer publishes", () => {
     expect(await call(token)).toEqual([401, "authn.token.invalid"]);
   });
 
-  test("serve on while the issuer does not answer", async () => {
+  test("serve on for a day while the issuer does not answer", async () => {
     const { kit, call } = published([set(one.jwk), () => new Response("", { status: 500 })]);
-    const token = bearer(await one.token({ exp: NOW + 7_200 }));
+    const token = bearer(await one.token({ exp: NOW + 172_800 }));
     expect(await call(token)).toBe(200);
-    await kit.advance(3_600_000);
+    await kit.advance(86_000_000);
     expect(await call(token)).toBe(200);
+    await kit.advance(500_000);
+    expect(await call(token)).toEqual([401, "authn.token.invalid"]);
   });
 
   test.each<[string, () => Response | Promise<Response>]>([

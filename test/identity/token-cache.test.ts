@@ -61,6 +61,18 @@ test.each([
   }
 });
 
+test("a token that ends like a remembered one is another one", async () => {
+  const cache = await warmed();
+  const [header = "", payload = "", signature = ""] = token.split(".");
+  const text = Buffer.from(payload, "base64url")
+    .toString()
+    .replace(CALLER, "spiffe://mesh.test/ns/a/sa/admin");
+  const forged = `${header}.${Buffer.from(text).toString("base64url")}.${signature}`;
+  expect(isRemembered(cache, forged, context.trustDomain)).toBe(false);
+  expect(await cachedVerify(cache, forged, context)).toMatchObject({ kind: "reject" });
+  expect(cachedVerify(cache, token, context)).toMatchObject({ kind: "ok" });
+});
+
 test("a token is remembered once it was verified, for its own trust domain", async () => {
   const { trustDomain } = context;
   expect(isRemembered(createTokenCache(), token, trustDomain)).toBe(false);
