@@ -47,10 +47,11 @@ import {
   refOf,
   type Step,
 } from "./registry-change.ts";
-import { compile, keepSmall, loadWorld, move, oversized, type Compiled } from "./registry-world.ts";
+import { compile, compileChange, keepSmall, loadWorld, move, type Compiled } from "./registry-world.ts";
 import { REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
 import { answerSync } from "./registry-sync.ts";
 import { RegistryWatch } from "./registry-watch.ts";
+import { crowding } from "./registry-crowding.ts";
 import { clashes, judge } from "./registry-foreign.ts";
 import { forbidden, invalid, notFound, unknownRevision } from "./registry-refusals.ts";
 import { readOwners, seizures, trespasses, type Ownership } from "./registry-tenancy.ts";
@@ -281,12 +282,12 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     try {
       const keys = move(current, steps);
       world.dropRunOut(current, keys, Date.now());
-      const compiled = compile(current, this.#units, keys);
+      const { compiled, problems: limits } = compileChange(current, this.#units, keys);
       const clashing = clashes(current, steps, this.#find);
       // A world in which two resources had one place cannot be moved back.
       if (clashing.length > 0) this.#world = null;
       if (clashing.length > 0) return invalid(clashing);
-      const problems = [...oversized(compiled), ...this.#seizures(compiled, cause)];
+      const problems = [...limits, ...this.#encroachments(compiled, cause)];
       const dangling = warnings(
         current,
         planned.map((step) => step.ref),
@@ -307,10 +308,12 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     }
   }
 
-  #seizures(compiled: Compiled, { namespaces }: Cause): FieldProblem[] {
+  /** What those who own some namespaces would take from others. */
+  #encroachments(compiled: Compiled, { namespaces }: Cause): FieldProblem[] {
+    if (namespaces === undefined) return [];
     const after = compiled.get(DIRECTORY) ?? null;
-    if (namespaces === undefined || after === null) return [];
-    return seizures(this.#units.unit(DIRECTORY), JSON.parse(after), namespaces);
+    const seized = after === null ? [] : seizures(this.#units.unit(DIRECTORY), JSON.parse(after), namespaces);
+    return [...seized, ...crowding(this.#loadWorld(), compiled, namespaces)];
   }
 
   #record(steps: readonly Step[], { author, via, reason }: Cause): void {

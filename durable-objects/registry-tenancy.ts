@@ -102,8 +102,9 @@ function tooMany(namespace: string): FieldProblem {
 
 /**
  * Listeners by which an owner of `namespaces` would take hosts from gateways
- * of others. All gateways have one address here, so whoever listens to a host
- * first has it, and what a wildcard covers; an admin may decide otherwise.
+ * of others, its own or one that invited it to add listeners. All gateways
+ * have one address here, so whoever listens to a host first has it, and what a
+ * wildcard covers; an admin may decide otherwise.
  */
 export function seizures(
   before: Unit | null,
@@ -111,17 +112,30 @@ export function seizures(
   namespaces: readonly string[],
 ): FieldProblem[] {
   const old = new Set(listenersIn(before).map(nameOfListener));
-  const isOwn = ({ gateway }: Listener): boolean => namespaces.includes(namespaceOf(gateway));
+  const isOwn = (listener: Listener): boolean => namespaces.includes(namespaceOf(ownerOf(listener)));
   const all = listenersIn(after);
   const others = all.filter((listener) => !isOwn(listener));
   return all
     .filter((listener) => isOwn(listener) && !old.has(nameOfListener(listener)))
-    .flatMap(({ id, gateway, hostname }) => {
-      const taken = others.find((other) => intersectHost(other.hostname, hostname) !== null);
+    .flatMap((listener) => {
+      const { id, gateway, hostname } = listener;
+      // Within a gateway its owner has invited whoever adds listeners, and Gateway API says who wins.
+      const taken = others.find(
+        (other) => other.gateway !== gateway && intersectHost(other.hostname, hostname) !== null,
+      );
       if (taken === undefined) return [];
+      const owner = ownerOf(listener);
+      const kind = owner === gateway ? "Gateway" : "ListenerSet";
       const message = `${hostname} is served by ${taken.gateway} already, which is not yours: attach routes there`;
-      return [{ path: `Gateway ${gateway}: listener ${id.slice(gateway.length + 1)}`, message }];
+      return [{ path: `${kind} ${owner}: listener ${id.slice(id.lastIndexOf("/") + 1)}`, message }];
     });
+}
+
+/** The Gateway (`namespace/name`) of a listener, or the ListenerSet that adds it: what stands before its name. */
+export function ownerOf({ id, gateway }: Listener): string {
+  const inside = id.slice(gateway.length + 1);
+  const slash = inside.lastIndexOf("/");
+  return slash === -1 ? gateway : inside.slice(0, slash);
 }
 
 function listenersIn(unit: Unit | null): readonly Listener[] {

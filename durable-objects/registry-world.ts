@@ -5,17 +5,27 @@
  */
 import { affected } from "../shared/compile/affected.ts";
 import { compileUnit } from "../shared/compile/compile.ts";
+import { MAX_UNIT_BYTES } from "../shared/compile/unit-size.ts";
 import * as world from "../shared/compile/world.ts";
 import type { Ejection } from "../shared/engine/outlier.ts";
-import type { UnitKey, VerificationKey } from "../shared/engine/snapshot.ts";
+import { DIRECTORY, type UnitKey, type VerificationKey } from "../shared/engine/snapshot.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
 import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../shared/wire/rpc.ts";
 import type { Step } from "./registry-change.ts";
 import type { RegistryStore } from "./registry-store.ts";
 import type { UnitBody, UnitStore } from "./unit-store.ts";
 
-/** A row holds 2 MB; a unit may use three quarters of it. */
-const MAX_UNIT_BYTES = 1_500_000;
+/**
+ * Of a full directory, kept for what the authority publishes into it: 4,000
+ * revocations are 200 KB. Configuration must never keep a revocation out.
+ */
+const TRUST_RESERVE_BYTES = 300_000;
+
+/**
+ * What one change may compile to, all units together: the object's memory is
+ * 128 MB, and holds the world besides. Policies times endpoints are soon more.
+ */
+const MAX_CHANGE_BYTES = 40_000_000;
 
 type Trust = Omit<TrustPublication, "sequence">;
 
@@ -69,24 +79,50 @@ export function move(current: world.World, steps: readonly Step[]): Set<UnitKey>
   return keys;
 }
 
-/** Compiles units and keeps those that differ from what is stored. */
-export function compile(current: world.World, units: UnitStore, keys: Iterable<UnitKey>): Compiled {
+/** Compiles units and keeps those that differ from what is stored. Goes no further once they are more than `maxBytes`. */
+export function compile(
+  current: world.World,
+  units: UnitStore,
+  keys: Iterable<UnitKey>,
+  maxBytes = Infinity,
+): Compiled {
   const compiled: Compiled = new Map();
+  let bytes = 0;
   for (const key of keys) {
     const unit = compileUnit(current, key);
     const body = unit === null ? null : JSON.stringify(unit);
-    if (body !== units.body(key)) compiled.set(key, body);
+    if (body === units.body(key)) continue;
+    compiled.set(key, body);
+    bytes += body?.length ?? 0;
+    if (bytes > maxBytes) break;
   }
   return compiled;
 }
 
-/** The units that do not fit a row; the path of a problem is the unit's key. */
-export function oversized(compiled: Compiled): FieldProblem[] {
+/** Compiles what a change of configuration touches, or tells why the change cannot be: paths are the units' keys. */
+export function compileChange(
+  current: world.World,
+  units: UnitStore,
+  keys: Iterable<UnitKey>,
+): { readonly compiled: Compiled; readonly problems: readonly FieldProblem[] } {
+  const compiled = compile(current, units, keys, MAX_CHANGE_BYTES);
+  const bytes = [...compiled.values()].reduce((sum, body) => sum + (body?.length ?? 0), 0);
+  const whole = `compile to more than ${MAX_CHANGE_BYTES} bytes: apply less at once, or fewer policies for many endpoints`;
+  const problems =
+    bytes > MAX_CHANGE_BYTES
+      ? [{ path: "documents", message: whole }]
+      : oversized(compiled, TRUST_RESERVE_BYTES);
+  return { compiled, problems };
+}
+
+/** The units that do not fit a row, the directory with a reserve; the path of a problem is the unit's key. */
+function oversized(compiled: Compiled, reserve: number): FieldProblem[] {
   const problems: FieldProblem[] = [];
   for (const [path, body] of compiled) {
     const bytes = body === null ? 0 : sizeOf(body);
-    if (bytes <= MAX_UNIT_BYTES) continue;
-    const message = `compiles to ${bytes} bytes of at most ${MAX_UNIT_BYTES}: use fewer endpoints, routes or policies`;
+    const limit = path === DIRECTORY ? MAX_UNIT_BYTES - reserve : MAX_UNIT_BYTES;
+    if (bytes <= limit) continue;
+    const message = `compiles to ${bytes} bytes of at most ${limit}: use fewer endpoints, routes or policies`;
     problems.push({ path, message });
   }
   return problems;
@@ -94,7 +130,7 @@ export function oversized(compiled: Compiled): FieldProblem[] {
 
 /** Leaves out the units that do not fit a row: where nobody can be told, what hosts have stays in force. */
 export function keepSmall(compiled: Compiled): Compiled {
-  for (const { path, message } of oversized(compiled)) {
+  for (const { path, message } of oversized(compiled, 0)) {
     compiled.delete(path);
     console.error(`registry: ${path} ${message}; it stays as it was`);
   }

@@ -12,7 +12,6 @@ import {
   serviceKey,
   type DirectoryUnit,
   type FailoverTarget,
-  type InboundPolicy,
   type Listener,
   type ServiceRoutes,
   type ServiceUnit,
@@ -29,10 +28,10 @@ import { domainsAt, domainsOver, parentKey, parentPort, routesAt } from "./attac
 import { endpointId, membersOf, servicesWith, type Member } from "./members.ts";
 import { conditionOf } from "./health-check.ts";
 import { hasLabels } from "./labels.ts";
+import { collectInbound, compileInbound, spacesFor } from "./inbound.ts";
 import { isServed, listenersOf, type ListenerEntry } from "./listeners.ts";
 import { compareText, inOrder } from "./multimap.ts";
-import { decidePeer } from "./peer.ts";
-import { concerns, isForAll, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
+import { isForAll, SYSTEM_NAMESPACE, type Policy, type Subject } from "./policy.ts";
 import { outdoneAt } from "./route-conflicts.ts";
 import { isForRequests } from "./route-kinds.ts";
 import { compileRoutes } from "./routes.ts";
@@ -46,7 +45,7 @@ import {
   type TrafficRule,
   type World,
 } from "./state.ts";
-import { DEFAULT_TRAFFIC, overloadOf, pathLevelOf, trafficAt, warmsUp } from "./traffic.ts";
+import { DEFAULT_TRAFFIC, pathLevelOf, trafficAt, warmsUp } from "./traffic.ts";
 
 /** Compiles one unit; `null` when it does not exist. */
 export function compileUnit(world: World, key: UnitKey): Unit | null {
@@ -178,25 +177,13 @@ function compileEntrance(world: World, listener: string): Pick<VirtualHostUnit, 
   };
 }
 
-/** Where policies for a namespace stand. */
-function spacesFor(world: World, namespace: string): Space[] {
-  return [...new Set([SYSTEM_NAMESPACE, namespace])].map((name) => spaceOf(world, name));
-}
-
 function compileService(world: World, qualified: string): ServiceUnit | null {
   const service = findService(world, qualified);
   if (service === undefined) return null;
   const [namespace, name] = splitName(qualified);
   const space = spaceOf(world, namespace);
 
-  const inbound = new Map<string, { readonly policy: InboundPolicy; readonly index: number }>();
-  const indexOf = (subject: Subject) => {
-    const policy = compileInbound(world, subject);
-    const key = JSON.stringify(policy);
-    const known = inbound.get(key) ?? { policy, index: inbound.size };
-    inbound.set(key, known);
-    return known.index;
-  };
+  const inbound = collectInbound(world);
   const rule = trafficAt(space, name);
   const members = endpointsOf(space, name);
   const endpoints = members.map((member) =>
@@ -206,17 +193,17 @@ function compileService(world: World, qualified: string): ServiceUnit | null {
       name,
       check: rule?.check ?? null,
       needsAge: warmsUp(rule),
-      inbound: indexOf(subjectOf(space, namespace, member)),
+      inbound: inbound.indexOf(subjectOf(space, namespace, member)),
     }),
   );
-  if (endpoints.length === 0) indexOf({ namespace, labels: {}, services: [name] });
+  if (endpoints.length === 0) inbound.indexOf({ namespace, labels: {}, services: [name] });
   return {
     kind: "service",
     namespace,
     name,
     ports: service.spec.ports.map((port) => ({ name: port.name, port: port.port })),
     endpoints,
-    inbound: [...inbound.values()].map(({ policy }) => policy),
+    inbound: inbound.policies,
     routes: compileServiceRoutes(world, qualified),
     traffic: rule?.traffic ?? DEFAULT_TRAFFIC,
     subsets: compileSubsets(rule, name, members),
@@ -323,27 +310,6 @@ function compileWorkload(world: World, qualified: string): WorkloadUnit | null {
     kind: "workload",
     workload: `${namespace}/${member.serviceAccount}`,
     inbound: compileInbound(world, subjectOf(space, namespace, member)),
-  };
-}
-
-function compileInbound(world: World, subject: Subject): InboundPolicy {
-  const about = <Kind extends Policy>(maps: readonly ReadonlyMap<string, Kind>[]) =>
-    maps.flatMap(inOrder).filter((policy) => concerns(policy, subject));
-  const spaces = spacesFor(world, subject.namespace);
-  const users = about(spaces.map(({ users }) => users)).flatMap(({ rules }) => rules);
-  const faults = about(spaces.map(({ faults }) => faults)).flatMap(({ faults }) => faults);
-  const overload = overloadOf(world, subject);
-  return {
-    ...decidePeer(about(spaces.map(({ peers }) => peers)), subject),
-    ...(users.length === 0 ? {} : { users }),
-    authorization: pool({
-      policies: about(spaces.map(({ authorizations }) => authorizations)),
-      intending: about(spaces.map(({ intentions }) => intentions)),
-      providers: spaceOf(world, SYSTEM_NAMESPACE).providers,
-    }),
-    limits: about(spaces.map(({ limits }) => limits)).flatMap(({ limits }) => limits),
-    ...(faults.length === 0 ? {} : { faults }),
-    ...(overload === undefined ? {} : { overload }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readOwners, seizures, trespasses, type Ownership } from "../../durable-objects/registry-tenancy.ts";
-import type { DirectoryUnit } from "../../shared/engine/snapshot.ts";
+import type { DirectoryUnit, Listener } from "../../shared/engine/snapshot.ts";
 import { parseDocuments } from "../../shared/wire/parse.ts";
 
 function endpoint(namespace: string, spec: object): unknown {
@@ -84,6 +84,22 @@ test.each<[string, Readonly<Record<string, string>>, Readonly<Record<string, str
   const after = directory({ ...before, ...added });
   const problems = seizures(directory(before), after, ["shop", "checkout"]);
   expect(problems.map(({ path }) => path)).toEqual(expected.map((name) => `Gateway ${name}: listener http`));
+});
+
+/** As `b`'s ListenerSet `set` adds them to a gateway that invites it. */
+function added(gateway: string, hostname: string): Listener {
+  const place = { port: 80, scheme: "http", hostname, domains: [] } as const;
+  return { id: `${gateway}/b/set/http`, gateway, ...place };
+}
+
+test.each([
+  ["a host of a third one's gateway", "pay.example.test", ["ListenerSet b/set: listener http"]],
+  ["a host of nobody", "b.test", []],
+  ["a part of what the gateway itself listens to", "b.host.test", []],
+])("an owner of b adds to a gateway %s", (_, hostname, expected) => {
+  const before = directory({ ...THEIRS, "a/gw/http": "*.host.test" });
+  const after = { ...before, listeners: [...before.listeners, added("a/gw", hostname)] };
+  expect(seizures(before, after, ["b"]).map(({ path }) => path)).toEqual(expected);
 });
 
 test.each([

@@ -1,0 +1,124 @@
+/** What one owner of a namespace cannot do to the registry, and to the units that others share with it. */
+import { expect, test } from "vitest";
+import { MAX_UNIT_BYTES } from "../../shared/compile/unit-size.ts";
+import type { Problem } from "../../shared/wire/problem.ts";
+import { apply, everything, exec, valueOf } from "./registry-kit.ts";
+
+const GATEWAY_API = "gateway.networking.k8s.io/v1";
+const OWNER = { namespaces: ["rival"] };
+
+/** The longest label of a host name. */
+const LABEL = "h".repeat(63);
+
+function document(kind: string, [namespace, name]: readonly [string, string], spec: object, labels = {}) {
+  const versions: Readonly<Record<string, string>> = {
+    Service: "v1",
+    Endpoint: "selvedge.dev/v1",
+    AuthorizationPolicy: "security.istio.io/v1",
+  };
+  return { apiVersion: versions[kind] ?? GATEWAY_API, kind, metadata: { name, namespace, labels }, spec };
+}
+
+function gateway(namespace: string, hostnames: readonly string[], from = "Same") {
+  const allowedRoutes = { namespaces: { from } };
+  return document("Gateway", [namespace, "front"], {
+    gatewayClassName: "selvedge",
+    listeners: hostnames.map((hostname, index) => ({
+      ...{ name: `l${index}`, port: 80, protocol: "HTTP", hostname, allowedRoutes },
+    })),
+  });
+}
+
+/** Routes of the owner, each as large as Gateway API lets it be. */
+function routes(count: number, parent: object, hostsOf: (index: number) => readonly string[] = () => []) {
+  const matches = [0, 1, 2].map((at) => ({ headers: [{ name: `x-${at}`, value: "v".repeat(1_000) }] }));
+  return Array.from({ length: count }, (_, index) =>
+    document("HTTPRoute", ["rival", `r${index}`], {
+      parentRefs: [parent],
+      hostnames: hostsOf(index),
+      rules: Array.from({ length: 16 }, () => ({ matches, backendRefs: [{ name: "x", port: 80 }] })),
+    }),
+  );
+}
+
+/** The paths of what is refused. */
+function pathsOf(outcome: { readonly ok: true } | { readonly ok: false; readonly problem: Problem }) {
+  return outcome.ok ? [] : (outcome.problem.fields ?? []).map(({ path }) => path);
+}
+
+const REVIEWS = { group: "", kind: "Service", name: "reviews", namespace: "shop" };
+const FRONT = { name: "front", namespace: "shop" };
+const manyHosts = (index: number) =>
+  Array.from({ length: 16 }, (_, at) => `${LABEL}.${LABEL}.${LABEL}.n${index}-${at}.shop.test`);
+
+test.each<[string, readonly object[], readonly string[]]>([
+  ["as many routes at another's service as fit", routes(2, REVIEWS), []],
+  ["more routes at another's service", routes(4, REVIEWS), ["service:shop/reviews"]],
+  ["as many rules for another's host as fit", routes(2, FRONT, () => ["a.shop.test"]), []],
+  [
+    "more rules for another's host",
+    routes(4, FRONT, () => ["a.shop.test"]),
+    ["host:shop/front/l0#a.shop.test"],
+  ],
+  [
+    "more hosts at another's gateway than one may have",
+    routes(50, FRONT, manyHosts).map((route) => ({ ...route, spec: { ...route.spec, rules: [{}] } })),
+    ["directory"],
+  ],
+  [
+    "more listeners than one may have",
+    Array.from({ length: 10 }, (_, set) => ({
+      ...gateway(
+        "rival",
+        Array.from({ length: 64 }, (__, at) => `${LABEL}.${LABEL}.${LABEL}.n${set}-${at}.test`),
+      ),
+      metadata: { name: `g${set}`, namespace: "rival" },
+    })),
+    ["directory"],
+  ],
+])("an owner makes %s", async (_, documents, expected) => {
+  valueOf(await apply([document("Service", ["shop", "reviews"], { ports: [{ port: 80 }] })]));
+  valueOf(await apply([gateway("shop", ["*.shop.test"], "All")]));
+  expect(pathsOf(await apply(documents, { ...OWNER, dryRun: true }))).toEqual(expected);
+  // Whoever owns the mesh may.
+  expect(pathsOf(await apply(documents, { dryRun: true }))).toEqual([]);
+});
+
+test("policies times endpoints that would take the registry's memory are refused, and it goes on", async () => {
+  const policies = Array.from({ length: 60 }, (_, index) =>
+    document("AuthorizationPolicy", ["rival", `p${index}`], {
+      rules: Array.from({ length: 10 }, (__, rule) => ({
+        to: [{ operation: { paths: Array.from({ length: 40 }, (___, at) => `/${index}/${rule}/${at}`) } }],
+      })),
+    }),
+  );
+  const endpoints = Array.from({ length: 1_500 }, (_, index) =>
+    document("Endpoint", ["rival", `e${index}`], { address: `https://e${index}.example` }, { app: "bomb" }),
+  );
+  const bomb = document("Service", ["rival", "bomb"], { selector: { app: "bomb" }, ports: [{ port: 80 }] });
+  const before = await everything();
+  expect(pathsOf(await apply([bomb, ...endpoints, ...policies], OWNER))).toEqual(["documents"]);
+  expect(await everything()).toEqual(before);
+
+  // Little by little they come no further.
+  valueOf(await apply([bomb, ...endpoints], OWNER));
+  const half = await apply(policies.slice(0, 30), OWNER);
+  expect(pathsOf(half)).toEqual(["documents"]);
+  valueOf(await apply(policies.slice(0, 1), OWNER));
+});
+
+test("a full directory keeps room for revocations", async () => {
+  const hosts = (set: number) =>
+    Array.from({ length: 64 }, (_, at) => `${LABEL}.${LABEL}.${LABEL}.n${set}-${at}.full.test`);
+  const sized = async (gateways: number) => {
+    const documents = Array.from({ length: gateways }, (_, set) => ({
+      ...gateway("shop", hosts(set)),
+      metadata: { name: `full${set}`, namespace: "shop" },
+    }));
+    return apply(documents);
+  };
+  expect(pathsOf(await sized(70))).toEqual(["directory"]);
+  valueOf(await sized(60));
+  const [row] = await exec("SELECT length(body) AS bytes FROM units WHERE key = 'directory'");
+  expect(Number(row?.["bytes"])).toBeLessThan(MAX_UNIT_BYTES - 300_000);
+});
