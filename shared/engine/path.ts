@@ -100,6 +100,18 @@ function isDecodable(path: string): boolean {
 /** RFC 3986 §2.3. */
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 
+/** As `DOT_SEGMENT`, in any spelling. */
+const TURNS = /\\|\/(?:\.|%2e){1,2}(?:\/|$|%3b)/i;
+
+/**
+ * Whether a path that was put together stays as it is on its way. Two parts
+ * without dot segments may make one: of `/api../x`, with `/api` replaced by
+ * `/v2/`, comes `/v2/../x`, which the platform sends as `/x`.
+ */
+export function isSettled(path: string): boolean {
+  return !TURNS.test(path);
+}
+
 function decodeUnreserved(path: string): string {
   return path.replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
     const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));

@@ -11,6 +11,7 @@ import * as cors from "../engine/cors.ts";
 import * as engine from "../engine/explain.ts";
 import * as hash from "../engine/hash.ts";
 import { matchHost, parseHost } from "../engine/host.ts";
+import { isSettled } from "../engine/path.ts";
 import * as redirect from "../engine/redirect.ts";
 import type { RequestView } from "../engine/request.ts";
 import * as route from "../engine/route.ts";
@@ -242,6 +243,8 @@ function outcomeOf(
   if (action.respond !== undefined) return { kind: "respond", status: action.respond.status };
   if (!action.backends.some(({ weight }) => weight > 0))
     return refusal("backend.none", "The route has no backend with a weight above 0.");
+  if (rewritten.path !== view.path && !isSettled(rewritten.path))
+    return refusal("path.noncanonical", "The rewrite makes a path with dot segments.");
   return { kind: "forward", host: rewritten.authority, path: rewritten.path };
 }
 

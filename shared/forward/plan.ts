@@ -9,6 +9,7 @@ import type { LinkedFault } from "../engine/fault.ts";
 import * as filter from "../engine/filter.ts";
 import type { Rewrite } from "../engine/filter.ts";
 import { parseHost } from "../engine/host.ts";
+import { isSettled } from "../engine/path.ts";
 import type { Mirror } from "../engine/mirror.ts";
 import type { Priority } from "../engine/priority.ts";
 import * as redirect from "../engine/redirect.ts";
@@ -159,7 +160,16 @@ async function follow(call: Call, match: route.Match, asked: number | null): Pro
   if (early !== null) return dress(call, dressingOf(action.filters, backend.filters), [], early);
   const service = await loadService(call.mesh, backend.service);
   if (service.kind === "refusal") return service;
-  return along(call, match, backend, straightTo(call, service, { ...backend, port: backend.port ?? asked }));
+  const plan = along(
+    call,
+    match,
+    backend,
+    straightTo(call, service, { ...backend, port: backend.port ?? asked }),
+  );
+  // Policies would decide about another path than the one that is sent.
+  return plan.path === call.view.path || isSettled(plan.path)
+    ? plan
+    : refuse("path.noncanonical", "The route's rewrite makes a path with dot segments of this one.");
 }
 
 /** The plan that a rule makes of a backend's own. */

@@ -65,3 +65,35 @@ test("changes the response only where a route says so, and passes the service's 
 
   expect(await kit.run(carry(kit.mesh, get(), reception()))).toBe(original);
 });
+
+test.each<[path: string, matched: string, value: string, expected: string]>([
+  ["/api/x", "/api", "/v2/", "200 /v2/x"],
+  ["/api.well-known/x", "/api", "/v2/", "200 /v2/.well-known/x"],
+  ["/api.../x", "/api", "/v2/", "200 /v2/.../x"],
+  // Each would be sent as another path than policies decide about.
+  ["/api../admin", "/api", "/v2/", "400 path.noncanonical"],
+  ["/api./admin", "/api", "/v2/", "400 path.noncanonical"],
+  ["/api..", "/api", "/v2/", "400 path.noncanonical"],
+  ["/api../admin", "/api", "/", "400 path.noncanonical"],
+  ["/api..%3Bx/admin", "/api", "/v2/", "400 path.noncanonical"],
+])("%s with the text %s replaced by %s: %s", async (path, matched, value, expected) => {
+  const set = routeSet({
+    backends: [backend("one", { filters: { rewrite: { path: { kind: "prefix", value } } } })],
+  });
+  const entries = set.entries.map((entry) => ({
+    ...entry,
+    path: { kind: "text-prefix", value: matched } as const,
+  }));
+  const routes = [{ port: null, consumerNamespace: null, routes: { ...set, entries } }];
+  const { kit, sent } = setUp(service("reviews", { routes }), [ok], {
+    more: { "service:shop/one": service("one") },
+  });
+  const response = await kit.run(carry(kit.mesh, get(path), reception()));
+
+  const [first] = sent;
+  const told =
+    first === undefined
+      ? String(await codeOf(response)).replace(",", " ")
+      : `200 ${new URL(first.line.split(" ")[2] ?? "").pathname}`;
+  expect(told).toBe(expected);
+});
