@@ -8,6 +8,7 @@ import type { Priority } from "../engine/priority.ts";
 import type { RequestView } from "../engine/request.ts";
 import type { Millis } from "../engine/time.ts";
 import type { FieldEdit } from "./end-users.ts";
+import type { Shown } from "./identify.ts";
 import type { Mesh } from "./state.ts";
 
 /** What metrics and the access log tell of a call. Filled in as the call goes. */
@@ -44,6 +45,8 @@ export interface Call {
   readonly caller: Caller | null;
   /** Who was proved to call; `null` where the gateway stands in as the caller. */
   readonly client: Caller | null;
+  /** The tokens of the mesh that came with it. */
+  readonly shown: Shown;
   readonly hops: number;
   /** From the network, not from a Worker. */
   readonly isFromOutside: boolean;

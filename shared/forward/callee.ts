@@ -11,7 +11,7 @@ import type { Call } from "./call.ts";
 import { applyEdits } from "./end-users.ts";
 import { suffer } from "./faults.ts";
 import { admit, admitAnew } from "./inbound.ts";
-import type { InboundInput } from "./inbound.ts";
+import type { AdmissionInput } from "./inbound.ts";
 import { hostOf, portOf } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { refuse } from "./refusal.ts";
@@ -54,7 +54,7 @@ export async function admitToAnew(call: Call, plan: Plan): Promise<Refusal | nul
   );
 }
 
-function inputOf(call: Call, plan: Plan): InboundInput {
+function inputOf(call: Call, plan: Plan): AdmissionInput {
   return {
     caller: call.caller,
     host: hostOf(call, plan),
@@ -65,6 +65,7 @@ function inputOf(call: Call, plan: Plan): InboundInput {
     headers: call.headers,
     // `onward` has taken the mesh's own away.
     isBearerOurs: false,
+    shown: call.shown,
     where: {
       headers: call.request.headers,
       isFromOutside: call.isFromOutside,

@@ -27,7 +27,7 @@ import { applyEdits } from "./end-users.ts";
 import * as door from "./door.ts";
 import { admitToGate, openGate } from "./gate.ts";
 import type { GatewayAddress } from "./gateway-address.ts";
-import { directoryOf, identify, linkedDirectoryOf } from "./identify.ts";
+import { directoryOf, identify, linkedDirectoryOf, shownBy } from "./identify.ts";
 import type { Identity } from "./identify.ts";
 import { isLongLived, watchOver } from "./long-calls.ts";
 import { onward, requestIdOf, traceOf } from "./onward.ts";
@@ -212,7 +212,7 @@ async function whoCalls(
 ): Promise<Identity | Refusal> {
   const vouched = reception.vouched();
   if (!reception.readsTokens)
-    return { kind: "identity", caller: vouched, isAdmitted: false, isBearerOurs: false };
+    return { kind: "identity", caller: vouched, tokens: [], isAdmitted: false, isBearerOurs: false };
   const audiences = [meshAudience(directory.trustDomain)];
   const { certificate } = reception;
   return identify(mesh, { headers: request.headers, vouched, certificate, audiences });
@@ -274,7 +274,7 @@ function board({ journey, entry, identity }: Boarding, caller: Caller | null): C
   const told = toldBy(request.headers, entry, reception);
   const { view, hops } = entry;
   const { signal, isFromOutside } = reception;
-  const who = { caller, client: identity.caller, isFromOutside };
+  const who = { caller, client: identity.caller, shown: shownBy(identity), isFromOutside };
   return { mesh, request, view, ...who, hops, isMirrored, told, signal, headers, trail };
 }
 

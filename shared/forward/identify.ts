@@ -7,6 +7,7 @@
 import type { Caller } from "../engine/authorize.ts";
 import { DIRECTORY } from "../engine/snapshot.ts";
 import type { DirectoryUnit } from "../engine/snapshot.ts";
+import type { Millis } from "../engine/time.ts";
 import { cachedVerify, isRemembered } from "../identity/token-cache.ts";
 import { issuerHint } from "../identity/token.ts";
 import type { TokenVerdict } from "../identity/token.ts";
@@ -29,9 +30,28 @@ export interface Credentials {
   readonly audiences: readonly string[];
 }
 
+/** A token of the mesh that came with a call and was verified. */
+export interface ShownToken {
+  /** Its `jti`: with the audience, what names it. */
+  readonly id: string;
+  readonly audience: string;
+  readonly expiresAt: Millis;
+  /** It names the client certificate that the call's connection has shown. */
+  readonly isBound: boolean;
+}
+
+/** The tokens that came with one call, shared by all of its tries and copies. */
+export interface Shown {
+  readonly tokens: readonly ShownToken[];
+  /** What came of spending them; `null` until a callee asks for tokens that count once. */
+  spending: Promise<Refusal | null> | null;
+}
+
 export interface Identity {
   readonly kind: "identity";
   readonly caller: Caller | null;
+  /** One for each field that held one. None: the caller is proved by a certificate or the platform, or is nobody. */
+  readonly tokens: readonly ShownToken[];
   /** The edge has run the inbound half already. */
   readonly isAdmitted: boolean;
   /** `authorization` held a token for the mesh: it is not for the callee. */
@@ -40,8 +60,16 @@ export interface Identity {
 
 const SCHEME = "Bearer ";
 
+/** What most calls show. */
+const NO_TOKENS: readonly ShownToken[] = [];
+
 /** A younger directory would say the same of these. */
 const FINAL: readonly string[] = ["authn.token.expired", "authn.revoked"];
+
+/** What an identity has shown, before any of it is spent. */
+export function shownBy({ tokens }: Pick<Identity, "tokens">): Shown {
+  return { tokens, spending: null };
+}
 
 /** Establishes the caller. The directory must be loaded; without it there are no keys, and tokens are refused. */
 export async function identify(mesh: Mesh, credentials: Credentials): Promise<Identity | Refusal> {
@@ -50,6 +78,7 @@ export async function identify(mesh: Mesh, credentials: Credentials): Promise<Id
   const bearer = meshBearer(mesh, credentials.headers.get("authorization"), directory);
   let caller = credentials.vouched;
   let isAdmitted = false;
+  let tokens = NO_TOKENS;
   const shown = credentials.certificate ?? null;
   if (shown !== null) {
     const proved = await certified(mesh, shown);
@@ -68,8 +97,10 @@ export async function identify(mesh: Mesh, credentials: Credentials): Promise<Id
     if (caller !== null && caller.principal !== verdict.caller.principal) return differing();
     caller = verdict.caller;
     isAdmitted ||= token === peer && verdict.isAdmitted;
+    const { id, audience, expiresAt } = verdict;
+    tokens = [...tokens, { id, audience, expiresAt, isBound: false }];
   }
-  return { kind: "identity", caller, isAdmitted, isBearerOurs: bearer !== null };
+  return { kind: "identity", caller, tokens, isAdmitted, isBearerOurs: bearer !== null };
 }
 
 /** The caller by a certificate; looks again when it fails, for its root may be younger than our directory. */

@@ -14,6 +14,7 @@ import { addressesOf } from "./client-address.ts";
 import type { Approach } from "./client-address.ts";
 import { identifyUser } from "./end-users.ts";
 import type { UserCredentials } from "./end-users.ts";
+import type { Shown } from "./identify.ts";
 import { takeAll } from "./limits.ts";
 import { sourceIpOf } from "./onward.ts";
 import { refuse } from "./refusal.ts";
@@ -27,6 +28,11 @@ export interface InboundInput
   readonly where: Approach;
 }
 
+/** The same with the tokens of the mesh that came with it. */
+export interface AdmissionInput extends InboundInput {
+  readonly shown: Shown;
+}
+
 /**
  * Decides one call by the policies of the workload that is to answer it.
  * `null` admits; what limits tell an admitted caller, and what the callee is
@@ -35,7 +41,7 @@ export interface InboundInput
 export async function admit(
   mesh: Mesh,
   policy: InboundPolicy,
-  input: InboundInput,
+  input: AdmissionInput,
   trail: Trail,
 ): Promise<Refusal | null> {
   try {
@@ -60,7 +66,7 @@ export async function admit(
 export async function admitAnew(
   mesh: Mesh,
   policy: InboundPolicy,
-  input: InboundInput,
+  input: AdmissionInput,
   trail: Trail,
 ): Promise<Refusal | null> {
   const known = knownAt(policy, input);
@@ -68,7 +74,7 @@ export async function admitAnew(
 }
 
 /** The call with who is known to call at its port; `null` when somebody must be and nobody is. */
-function knownAt(policy: InboundPolicy, input: InboundInput): InboundInput | null {
+function knownAt(policy: InboundPolicy, input: AdmissionInput): AdmissionInput | null {
   const mode = modeAt(policy, input.port);
   // A mode that nobody knows is as strict as the strictest.
   if (mode !== "permissive" && mode !== "disabled" && input.caller === null) return null;

@@ -15,7 +15,7 @@ import { respond, statusOf } from "./answers.ts";
 import { MIRRORED_HEADER, startTrail, workloadOf } from "./call.ts";
 import type { Trail } from "./call.ts";
 import * as door from "./door.ts";
-import { directoryOf, identify } from "./identify.ts";
+import { directoryOf, identify, shownBy } from "./identify.ts";
 import type { Identity } from "./identify.ts";
 import { applyEdits } from "./end-users.ts";
 import { suffer } from "./faults.ts";
@@ -135,9 +135,10 @@ interface Visit {
 async function decide(
   visit: Visit,
   { unit, faults }: LinkedWorkload,
-  { caller, isBearerOurs }: Identity,
+  identity: Identity,
 ): Promise<Welcome | Refusal> {
   const { mesh, request, trail } = visit;
+  const { caller, isBearerOurs } = identity;
   const entry = door.read(request, "worker");
   if (entry.kind === "refusal") return entry;
   const timeouts = withDeadline({}, request.headers.get(DEADLINE_HEADER));
@@ -146,7 +147,8 @@ async function decide(
   const { host, port, method, path, query, headers } = entry.view;
   // Who proves to be of the mesh is believed what it tells of its own client.
   const where = { headers, isFromOutside: caller === null, trustedHops: mesh.settings.trustedHops };
-  const input = { caller, host, port, method, path, query, headers, isBearerOurs, where };
+  const shown = shownBy(identity);
+  const input = { caller, host, port, method, path, query, headers, isBearerOurs, where, shown };
   const refusal = await admit(mesh, unit.inbound, input, trail);
   if (refusal !== null) return refusal;
   const victim = { mesh, view: entry.view, caller, trail };

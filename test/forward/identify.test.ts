@@ -20,12 +20,14 @@ const OTHER = callerOf({ trustDomain: TRUST_DOMAIN, namespace: "shop", serviceAc
 let pair: KeyPair;
 let stranger: KeyPair;
 let ours: string;
+let again: string;
 let others: string;
 let foreign: string;
 
 beforeAll(async () => {
   [pair, stranger] = [await generateSigningKey(), await generateSigningKey()];
   ours = await forge(pair, {}, { aud: MESH });
+  again = await forge(pair, {}, { aud: MESH, jti: "t-3" });
   foreign = await forge(
     stranger,
     {},
@@ -91,6 +93,26 @@ test.each<[string, () => Readonly<Record<string, string>>, Caller | null, unknow
   ["an empty peer token", () => ({ "x-selvedge-peer": "" }), null, "authn.token.invalid"],
 ])("takes %s for what it is", async (_what, fields, vouched, expected) => {
   expect(await identified(await kitWith(pair), fields(), vouched)).toEqual(expected);
+});
+
+test.each<[string, () => Readonly<Record<string, string>>, readonly string[]]>([
+  ["no token", () => ({}), []],
+  ["a peer token", () => ({ "x-selvedge-peer": ours }), ["t-1"]],
+  [
+    "a peer and a bearer token",
+    () => ({ "x-selvedge-peer": ours, authorization: `Bearer ${again}` }),
+    ["t-1", "t-3"],
+  ],
+  ["a token of an end user", () => ({ authorization: "Bearer a.b.c" }), []],
+])("tells of %s which tokens it was", async (_what, fields, ids) => {
+  const kit = await kitWith(pair);
+  const identity = await kit.run(
+    identify(kit.mesh, { headers: new Headers(fields()), vouched: WEB, audiences: [MESH] }),
+  );
+  expect(identity).toMatchObject({
+    kind: "identity",
+    tokens: ids.map((id) => ({ id, audience: MESH, isBound: false })),
+  });
 });
 
 test.each<[string, () => Promise<string>, string]>([
