@@ -24,7 +24,11 @@ function gateway(namespace: string, hostnames: readonly string[], from = "Same")
   return document("Gateway", [namespace, "front"], {
     gatewayClassName: "selvedge",
     listeners: hostnames.map((hostname, index) => ({
-      ...{ name: `l${index}`, port: 80, protocol: "HTTP", hostname, allowedRoutes },
+      name: `l${index}`,
+      port: 80,
+      protocol: "HTTP",
+      hostname,
+      allowedRoutes,
     })),
   });
 }
@@ -107,18 +111,19 @@ test("policies times endpoints that would take the registry's memory are refused
   valueOf(await apply(policies.slice(0, 1), OWNER));
 });
 
+const hosts = (set: number) =>
+  Array.from({ length: 64 }, (_, at) => `${LABEL}.${LABEL}.${LABEL}.n${set}-${at}.full.test`);
+
+/** Gateways of the mesh's own, with 64 long hosts each. */
+const gateways = (count: number) =>
+  Array.from({ length: count }, (_, set) => ({
+    ...gateway("shop", hosts(set)),
+    metadata: { name: `full${set}`, namespace: "shop" },
+  }));
+
 test("a full directory keeps room for revocations", async () => {
-  const hosts = (set: number) =>
-    Array.from({ length: 64 }, (_, at) => `${LABEL}.${LABEL}.${LABEL}.n${set}-${at}.full.test`);
-  const sized = async (gateways: number) => {
-    const documents = Array.from({ length: gateways }, (_, set) => ({
-      ...gateway("shop", hosts(set)),
-      metadata: { name: `full${set}`, namespace: "shop" },
-    }));
-    return apply(documents);
-  };
-  expect(pathsOf(await sized(70))).toEqual(["directory"]);
-  valueOf(await sized(60));
+  expect(pathsOf(await apply(gateways(70)))).toEqual(["directory"]);
+  valueOf(await apply(gateways(60)));
   const [row] = await exec("SELECT length(body) AS bytes FROM units WHERE key = 'directory'");
   expect(Number(row?.["bytes"])).toBeLessThan(MAX_UNIT_BYTES - 300_000);
 });

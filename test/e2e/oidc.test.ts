@@ -70,7 +70,13 @@ test("people sign in by an issuer that the mesh trusts, and may do what its clai
     role: "editor",
     namespaces: ["shop"],
   });
+  const unproved = { groups: ["sre"], email: "ada@acme.test", email_verified: false };
+  expect(await bearer(await sign(issuer.privateKey, unproved))).toMatchObject({ id: "oidc/u-1" });
   const refused = {
+    "with an address that its issuer did not verify": await sign(issuer.privateKey, {
+      email: "ed@acme.test",
+      email_verified: false,
+    }),
     "to whom nothing is granted": await sign(issuer.privateKey, { email: "eve@acme.test" }),
     "for another audience": await sign(issuer.privateKey, { groups: ["sre"], aud: "other" }),
     "of another issuer": await sign(issuer.privateKey, { groups: ["sre"] }, "ES256", "https://evil.example"),

@@ -70,15 +70,21 @@ export async function principalOf(token: string, env: Env): Promise<Principal | 
 
 function grantedTo(payload: JWTPayload, { subject, grants }: Issuer): Principal | null {
   const found = grants.find(
-    ({ claim, values }) => claim === undefined || holds(payload[claim], values ?? []),
+    ({ claim, values }) => claim === undefined || holds(claimOf(payload, claim), values ?? []),
   );
   if (found === undefined) return null;
-  const name = payload[subject];
+  const name = claimOf(payload, subject);
   return {
     id: `oidc/${typeof name === "string" && name !== "" ? name : payload.sub}`.slice(0, 320),
     role: found.role,
     namespaces: found.namespaces ?? null,
   };
+}
+
+/** An address that its issuer itself has not verified is anybody's (OpenID Connect Core 5.1), and counts for nothing. */
+function claimOf(payload: JWTPayload, claim: string): unknown {
+  const isUnverified = claim === "email" && [false, "false"].some((no) => no === payload["email_verified"]);
+  return isUnverified ? undefined : payload[claim];
 }
 
 function holds(claim: unknown, values: readonly string[]): boolean {
