@@ -161,6 +161,7 @@ async function admitAnew(
     const gate = await openGate(mesh, entry.view, goal.address ?? null);
     const visitor = {
       view: entry.view,
+      headers: fieldsOf({ journey, entry, identity }),
       identity,
       trail: { ...trail },
       isFromOutside: reception.isFromOutside,
@@ -237,10 +238,11 @@ async function planFor(boarding: Boarding, goal: Goal): Promise<Decided | Answer
     const gate = await openGate(mesh, boarding.entry.view, goal.address ?? null);
     if (gate.kind === "refusal") return gate;
     const { isFromOutside } = boarding.journey.reception;
-    const visitor = { view: boarding.entry.view, identity: boarding.identity, trail, isFromOutside };
+    const { entry, identity } = boarding;
+    const call = board(boarding, identity.caller ?? gate.caller);
+    const visitor = { view: entry.view, headers: call.headers, identity, trail, isFromOutside };
     const refusal = await admitToGate(mesh, gate, visitor);
     if (refusal !== null) return refusal;
-    const call = board(boarding, boarding.identity.caller ?? gate.caller);
     applyEdits(call.headers, trail);
     return decided(call, await throughHost(call, gate.host));
   }
@@ -257,17 +259,22 @@ function decided(call: Call, plan: Plan | Answer): Decided | Answer {
   return plan.kind === "plan" ? { kind: "decided", call, plan } : plan;
 }
 
-function board({ journey, entry, identity }: Boarding, caller: Caller | null): Call {
-  const { mesh, request, reception, trail } = journey;
-  const trace = traceOf(request.headers, mesh.ports.random);
-  const headers = onward(request.headers, {
+/** The fields that a call goes on with, as far as its host alone decides. */
+function fieldsOf({ journey: { mesh, request, reception, trail }, entry, identity }: Boarding): Headers {
+  return onward(request.headers, {
     entry,
     requestId: trail.requestId,
-    trace,
+    trace: traceOf(request.headers, mesh.ports.random),
     isFromOutside: reception.isFromOutside,
     isBearerOurs: identity.isBearerOurs,
     trustedHops: mesh.settings.trustedHops,
   });
+}
+
+function board(boarding: Boarding, caller: Caller | null): Call {
+  const { journey, entry, identity } = boarding;
+  const { mesh, request, reception, trail } = journey;
+  const headers = fieldsOf(boarding);
   if (caller !== null) trail.source = workloadOf(caller);
   const isMirrored = !reception.isFromOutside && entry.owned.includes(MIRRORED_HEADER);
   if (isMirrored) headers.set(MIRRORED_HEADER, "1");

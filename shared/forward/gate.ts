@@ -74,6 +74,8 @@ function findGateFor(
 /** Who stands before a gateway. */
 export interface Visitor {
   readonly view: RequestView;
+  /** What would go on: a client's word for what only the mesh may say is not among them. */
+  readonly headers: Headers;
   readonly identity: Identity;
   readonly trail: Trail;
   readonly isFromOutside: boolean;
@@ -86,12 +88,12 @@ export interface Visitor {
 export function admitToGate(
   mesh: Mesh,
   { listener, host }: OpenGate,
-  { view, identity, trail, isFromOutside }: Visitor,
+  { view, headers, identity, trail, isFromOutside }: Visitor,
 ): Refusal | null | Promise<Refusal | null> {
   const { authorization, users } = host.unit;
-  const { method, path, query, headers } = view;
+  const { method, path, query } = view;
   const { caller, isBearerOurs } = identity;
-  const where = { isFromOutside, trustedHops: mesh.settings.trustedHops, headers };
+  const where = { isFromOutside, trustedHops: mesh.settings.trustedHops, headers: view.headers };
   const input = {
     caller,
     host: view.host,

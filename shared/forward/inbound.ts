@@ -10,13 +10,12 @@ import type { KeyInput } from "../engine/limit-key.ts";
 import type { InboundPolicy, PeerMode } from "../engine/snapshot.ts";
 import { consult } from "./authorizer.ts";
 import type { Trail } from "./call.ts";
-import { addressesOf } from "./client-address.ts";
+import { addressesOf, clientAddress } from "./client-address.ts";
 import type { Approach } from "./client-address.ts";
 import { identifyUser } from "./end-users.ts";
 import type { UserCredentials } from "./end-users.ts";
 import type { Shown } from "./identify.ts";
 import { takeAll } from "./limits.ts";
-import { sourceIpOf } from "./onward.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
@@ -90,14 +89,14 @@ export function modeAt({ peer, peerPorts }: InboundPolicy, port: number): PeerMo
   return peerPorts?.find((one) => one.port === port)?.mode ?? peer;
 }
 
-function keyInputOf({ caller, method, path, query, headers }: InboundInput): KeyInput {
+function keyInputOf({ caller, method, path, query, headers, where }: InboundInput): KeyInput {
   return {
     caller: caller?.principal ?? null,
     method,
     path,
     query,
     headers,
-    address: () => sourceIpOf(headers),
+    address: () => clientAddress(where),
   };
 }
 

@@ -144,7 +144,11 @@ async function decide(
   const timeouts = withDeadline({}, request.headers.get(DEADLINE_HEADER));
   trail.path = entry.view.path;
   trail.hops = entry.hops;
-  const { host, port, method, path, query, headers } = entry.view;
+  const { host, port, method, path, query } = entry.view;
+  const certificate = caller === null ? null : clientCertificate(caller, unit.workload);
+  // Before policies see it: they may read those fields, too.
+  const own = withoutClaims(request, entry, { caller, certificate });
+  const { headers } = own;
   // Who proves to be of the mesh is believed what it tells of its own client.
   const where = { headers, isFromOutside: caller === null, trustedHops: mesh.settings.trustedHops };
   const shown = shownBy(identity);
@@ -154,10 +158,8 @@ async function decide(
   const victim = { mesh, view: entry.view, caller, trail };
   const fault = faults.length === 0 ? null : await suffer(victim, faults, timeouts);
   if (fault !== null) return fault;
-  const certificate = caller === null ? null : clientCertificate(caller, unit.workload);
   const { limitFields, edits } = trail;
-  const own = edited(withoutClaims(request, entry, { caller, certificate }), edits);
-  return { kind: "welcome", caller, request: own, limitFields, end: null };
+  return { kind: "welcome", caller, request: edited(own, edits), limitFields, end: null };
 }
 
 /** Fields of a host of the mesh that called directly; anything else of ours was made up. */

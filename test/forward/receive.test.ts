@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { receive } from "../../shared/forward/receive.ts";
 import { generateSigningKey } from "../../shared/identity/key.ts";
 import type { KeyPair } from "../../shared/identity/key.ts";
+import type { RateLimit } from "../../shared/engine/limit.ts";
 import type { OverloadPolicy } from "../../shared/engine/overload.ts";
 import type { InboundPolicy, Unit } from "../../shared/engine/snapshot.ts";
 import { meshKit } from "../fakes/mesh-kit.ts";
@@ -199,4 +200,32 @@ test("a token of the mesh says who calls, and is no end user's", async () => {
   expect(await received(kit, { "x-selvedge-peer": token, authorization: "Bearer a.b.c" })).toBe(
     "authn.token.invalid",
   );
+});
+
+test.each<[string, () => Readonly<Record<string, string>>]>([
+  ["an unknown caller", () => ({})],
+  ["a known caller", () => ({ "x-selvedge-peer": token })],
+])("a policy does not read what %s says in the mesh's name", async (_who, proof) => {
+  const forged = CERTIFICATE.replace("sa/web", "sa/admin");
+  const values = [{ kind: "exact", value: forged }] as const;
+  const when = [{ kind: "header", name: "x-forwarded-client-cert", values }] as const;
+  const rule = { policy: "shop/p", rule: 0, from: [], to: [], when };
+  const kit = kitWith({ ...PERMISSIVE, authorization: { deny: [], allow: [rule] } });
+
+  expect(await received(kit, { ...proof(), "x-forwarded-client-cert": forged })).toBe("authz.default_deny");
+});
+
+test("an unknown caller does not choose whose limit it uses up", async () => {
+  const limit: RateLimit = {
+    policy: "shop/l[0]",
+    mode: "local",
+    rate: { requests: 1, perMs: 60_000, burst: 1 },
+    key: [{ kind: "remote-address" }],
+    whenUnavailable: "deny",
+  };
+  const kit = kitWith({ ...PERMISSIVE, limits: [limit] });
+  const one = { "cf-connecting-ip": "192.0.2.1" };
+  await received(kit, { ...one, "x-forwarded-for": "198.51.100.1" });
+
+  expect(await received(kit, { ...one, "x-forwarded-for": "198.51.100.2" })).toBe("ratelimit.exceeded");
 });
