@@ -111,6 +111,7 @@ const VERDICTS = {
   from: "from does not match",
   to: "to does not match",
   when: "when does not match",
+  outranked: "a more specific one is asked",
 };
 
 function renderSteps({ decisions }: CheckAnswer): string {

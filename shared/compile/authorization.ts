@@ -174,7 +174,7 @@ function compileCondition({ key, values, notValues }: ConditionSpec, home: Home)
     present({ values: values?.map(parse), notValues: notValues?.map(parse) });
   switch (attribute?.kind) {
     case "header":
-      return { kind: "header", name: attribute.name, ...texts(match.parseStringMatch) };
+      return { kind: "header", name: attribute.name, ...texts(match.parseHeaderMatch) };
     case "claim":
       return { kind: "claim", path: attribute.path, ...texts(match.parseStringMatch) };
     case "text":

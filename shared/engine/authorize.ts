@@ -101,9 +101,9 @@ export interface AuthorizationProvider {
   readonly sends: readonly string[];
   /** Fields that it is shown besides, whatever the call has. */
   readonly adds: Readonly<Record<string, string>>;
-  /** Fields of its answer that an admitted call goes on with, in place of its own. */
+  /** Fields of its answer that an admitted call goes on with, in place of its own: names, `prefix*` or `*suffix`. */
   readonly toUpstream: readonly string[];
-  /** Fields of its answer that a denied caller sees. */
+  /** Fields of its answer that a denied caller sees, named likewise. */
   readonly toDenied: readonly string[];
   /** A call is admitted when the authorizer cannot be asked. */
   readonly failsOpen: boolean;

@@ -97,6 +97,30 @@ export function decide(
   return null;
 }
 
+/** How an intention fared. */
+export type IntentionVerdict =
+  /** It decides. */
+  | "matches"
+  /** It is about other callers. */
+  | "from"
+  /** It is about the caller and none of its permissions is about the call: the default decides. */
+  | "to"
+  /** It is about the caller, and one before it is, too. */
+  | "outranked";
+
+/** Tells how each intention fares, in the order in which they are tried. Decides as `decide`. */
+export function trace(
+  intentions: readonly Intention[],
+  input: AuthorizationInput,
+): readonly (Pick<Intention, "policy" | "rule"> & { readonly verdict: IntentionVerdict })[] {
+  const asked = intentions.findIndex(({ source }) => isFrom(source, input.caller));
+  return intentions.map(({ policy, rule, source, permissions }, index) => {
+    if (!isFrom(source, input.caller)) return { policy, rule, verdict: "from" };
+    if (index !== asked) return { policy, rule, verdict: "outranked" };
+    return { policy, rule, verdict: permissions.some((one) => holds(one, input)) ? "matches" : "to" };
+  });
+}
+
 function isFrom(source: IntentionSource, caller: Caller | null): boolean {
   switch (source.kind) {
     case "anyone":

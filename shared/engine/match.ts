@@ -13,6 +13,7 @@ export type StringMatch =
   | { readonly kind: "exact"; readonly value: string }
   | { readonly kind: "prefix"; readonly value: string }
   | { readonly kind: "suffix"; readonly value: string }
+  | { readonly kind: "contains"; readonly value: string }
   | { readonly kind: "present" };
 
 /** Decides whether `value` satisfies the match. The empty string is never present, but may be a prefix of itself. */
@@ -24,6 +25,8 @@ export function matches(match: StringMatch, value: string): boolean {
       return value.startsWith(match.value);
     case "suffix":
       return value.endsWith(match.value);
+    case "contains":
+      return value.includes(match.value);
     case "present":
       return value !== "";
   }
@@ -49,4 +52,11 @@ export function parseStringMatch(text: string): StringMatch {
   if (text.startsWith("*")) return { kind: "suffix", value: text.slice(1) };
   if (text.endsWith("*")) return { kind: "prefix", value: text.slice(0, -1) };
   return { kind: "exact", value: text };
+}
+
+/** Reads what a header's value is compared with: as other texts, and `*a*` holds for values with an `a` in them (Istio). */
+export function parseHeaderMatch(text: string): StringMatch {
+  return text.length > 2 && text.startsWith("*") && text.endsWith("*")
+    ? { kind: "contains", value: text.slice(1, -1) }
+    : parseStringMatch(text);
 }

@@ -7,6 +7,7 @@
 import { consulted } from "../engine/authorize.ts";
 import type { AuthorizationInput, AuthorizationProvider, CustomRules } from "../engine/authorize.ts";
 import { isHopByHop, isOwned } from "../engine/headers.ts";
+import { matches, parseStringMatch } from "../engine/match.ts";
 import type { FieldEdit } from "./end-users.ts";
 import { within } from "./patience.ts";
 import { refuse } from "./refusal.ts";
@@ -87,11 +88,16 @@ function checkOf(
 }
 
 function agreed({ toUpstream }: AuthorizationProvider, { headers }: Response): Agreed {
-  const edits = toUpstream.flatMap((name) => {
-    const value = headers.get(name);
-    return value === null || isHopByHop(name) || isOwned(name) ? [] : [{ name, value }];
+  const edits: FieldEdit[] = [];
+  headers.forEach((value, name) => {
+    if (isNamed(toUpstream, name) && !isHopByHop(name) && !isOwned(name)) edits.push({ name, value });
   });
   return { kind: "agreed", edits };
+}
+
+/** By a name in full, or by its beginning or end (Istio). */
+function isNamed(names: readonly string[], name: string): boolean {
+  return names.some((wanted) => matches(parseStringMatch(wanted), name));
 }
 
 /** What speaks of a body that is not passed on. */
@@ -100,7 +106,7 @@ const OF_BODY = new Set(["content-length", "content-type", "content-encoding", "
 function denied({ toDenied }: AuthorizationProvider, { status, headers }: Response): Refusal {
   const told: [string, string][] = [];
   headers.forEach((value, name) => {
-    const isWanted = toDenied.length === 0 || toDenied.includes(name);
+    const isWanted = toDenied.length === 0 || isNamed(toDenied, name);
     if (isWanted && !OF_BODY.has(name) && !isHopByHop(name) && !isOwned(name)) told.push([name, value]);
   });
   // A status that tells of success would pass for an answer of the service.

@@ -18,6 +18,7 @@ import type { Refusal } from "./refusal.ts";
 
 /** Where tokens are looked for. */
 export interface UserCredentials {
+  readonly method: string;
   readonly headers: HeaderReader;
   readonly query: string;
   /** `authorization` holds a token of the mesh: it says nothing of end users. */
@@ -98,13 +99,16 @@ const FAILURES: Readonly<Record<Failure, string>> = {
 /**
  * Finds and verifies the end user's token. A rule counts if there is a token
  * at its places and all there count by it; the first such rule decides. If
- * there are tokens and no rule counts, the call is refused (Istio).
+ * there are tokens and no rule counts, the call is refused (Istio). A browser's
+ * preflight is for nobody: it cannot bring a token, and what it brings is not
+ * looked at (Envoy's `bypass_cors_preflight`, which Istio sets).
  */
 export async function identifyUser(
   mesh: Verifier,
   rules: readonly JwtRule[],
   credentials: UserCredentials,
 ): Promise<Identified | Refusal> {
+  if (isPreflight(credentials)) return { kind: "user", user: null, edits: cleared(rules) };
   let failure: Failure | null = null;
   for (const rule of rules) {
     const found = tokensAt(rule.places, credentials);
@@ -123,6 +127,11 @@ export async function identifyUser(
   }
   if (failure === null) return { kind: "user", user: null, edits: cleared(rules) };
   return refuse(CODES[failure] ?? "authn.token.invalid", FAILURES[failure]);
+}
+
+function isPreflight({ method, headers }: UserCredentials): boolean {
+  const isSaid = (name: string): boolean => (headers.get(name) ?? "") !== "";
+  return method === "OPTIONS" && isSaid("origin") && isSaid("access-control-request-method");
 }
 
 const CODES: Partial<Record<Failure, "authn.token.audience" | "authn.token.expired">> = {

@@ -37,11 +37,12 @@ export const checkRequest = z
   .meta({ id: "CheckRequest" });
 
 const step = z.object({
-  stage: z.enum(["custom", "deny", "allow", "audit", "dry-run deny", "dry-run allow"]),
+  stage: z.enum(["custom", "deny", "intention", "allow", "audit", "dry-run deny", "dry-run allow"]),
   policy: z.string().meta({ description: "`namespace/name`." }),
   rule: z.int(),
-  verdict: z.enum(["matches", "expired", "from", "to", "when"]).meta({
-    description: "Matches, or the first part of the rule that does not hold.",
+  verdict: z.enum(["matches", "expired", "from", "to", "when", "outranked"]).meta({
+    description:
+      "Matches, or the first part of the rule that does not hold; of an intention also that a more specific one is asked before.",
   }),
 });
 

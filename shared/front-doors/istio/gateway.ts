@@ -33,12 +33,31 @@ export function translateGateway(document: Foreign<IstioGatewaySpec>): Translati
       report.note(`${path}.bind`, "has no effect: the edge has no address of its own");
     return server.hosts.map((host, at) => listenerOf(server, host, `${index}-${at}`));
   });
-  const infrastructure = { labels: document.spec.selector };
+  const infrastructure = { labels: labelsOf(document.spec.selector) };
   const spec = { gatewayClassName: "selvedge", listeners, infrastructure };
   return conclude(report, [
     documentOf(document, { kind: "Gateway", name: derivedGateway(document.metadata.name), spec }),
   ]);
 }
+
+/**
+ * The labels of the workload that a selector means. Of Istio's own gateways
+ * either of two labels names the same workload, and policies use both.
+ */
+function labelsOf(selector: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const own = OWN_GATEWAYS.find((labels) =>
+    Object.entries(labels).some(([name, value]) => selector[name] === value),
+  );
+  return { ...own, ...selector };
+}
+
+/** As Istio's charts label them. */
+const OWN_GATEWAYS: readonly Readonly<Record<string, string>>[] = ["ingressgateway", "egressgateway"].map(
+  (name) => ({
+    istio: name,
+    app: `istio-${name}`,
+  }),
+);
 
 function listenerOf({ port }: Server, host: string, place: string): object {
   const [hostname = "*", namespace = "*"] = host.split("/").toReversed();

@@ -9,6 +9,7 @@ import { ATTRIBUTES, parseAttribute, type Attribute } from "../attribute.ts";
 import { targetRefs, workloadSelector } from "./fields.ts";
 import {
   addressBlock,
+  headerPattern,
   hostPattern,
   oneOrMore,
   pathPattern,
@@ -71,6 +72,7 @@ function hasBoth(one: unknown, other: unknown): boolean {
 /** What the values of each attribute look like; any pattern where nothing is said. */
 const VALUES: Partial<Record<Attribute["kind"], z.ZodType>> = {
   address: addressBlock,
+  header: headerPattern,
   port: portText,
   user: userPattern,
   "service-account": serviceAccount,

@@ -11,6 +11,12 @@ import { absolutePath, headerName, headerValue, notYet, positiveDuration } from 
 
 const names = z.array(headerName).max(64).default([]);
 
+/** Of fields of the call itself: what a provider is shown is said in full. */
+const fullNames = z
+  .array(headerName.refine((name) => !name.includes("*"), "write the names in full, without '*'"))
+  .max(64)
+  .default([]);
+
 /** Stands in `selvedge-system`. */
 export const authorizationProviderSpec = z.strictObject({
   /** Where it answers HTTP, as an Endpoint's address: `binding:NAME` or `http(s)://host[:port]`. */
@@ -28,7 +34,7 @@ export const authorizationProviderSpec = z.strictObject({
   /** With which a call is denied that the provider cannot be asked about. */
   statusOnError: z.coerce.number().int().min(400).max(599).default(403),
   /** Fields of the call that the provider sees besides host, method, path and authorization. */
-  includeRequestHeadersInCheck: names,
+  includeRequestHeadersInCheck: fullNames,
   includeAdditionalHeadersInCheck: z.record(headerName, headerValue).default({}),
   /** Fields of the provider's answer that an admitted call goes on with. */
   headersToUpstreamOnAllow: names,

@@ -18,6 +18,14 @@ export const pattern = z
     error: "'*' may stand at one end only",
   });
 
+/** What a header's value is compared with: a pattern, or `*part*`. */
+export const headerPattern = pattern.or(
+  z
+    .string()
+    .max(1024)
+    .regex(/^\*[^*]+\*$/, "'*' may stand at the beginning, at the end, or at both"),
+);
+
 /** 1 to 256 values. */
 export function oneOrMore<Schema extends z.ZodType>(schema: Schema) {
   return z.array(schema).min(1).max(256).optional();

@@ -26,19 +26,83 @@ export const WAY_IN = "way-in/way-in";
 /** Istio's name for the namespace whose policies are the mesh's. */
 const ROOT = "istio-system";
 
+/** Where a scenario's helpers are on this machine. */
+export interface Places {
+  /** Of the issuer of keys: an origin. */
+  readonly issuer: string;
+  /** Of the external authorizer: an origin. */
+  readonly authorizer: string;
+}
+
 /**
- * The scenario's objects as they are, but for two names: the root namespace
- * is this mesh's, and the place of the keys is on this machine. Policies name
- * the workload's ports, which are those of its Service here.
+ * The scenario's objects as they are, but for what has another name here: the
+ * root namespace, the place of the keys, and the ports of the target's
+ * Service, which are those of its workload, since policies name these.
  */
-export function documentsOf(scenario: Scenario, issuer: string): unknown[] {
+export function documentsOf(scenario: Scenario, { issuer, authorizer }: Places): unknown[] {
   const { objects, target } = scenario;
-  const known = objects.filter(isKnown);
-  const text = JSON.stringify(known)
+  const text = JSON.stringify(
+    objects
+      .filter((object) => isKnown(object) && !isTarget(object, target))
+      .map((object) => routed(object, target)),
+  )
     .replaceAll(`"${ROOT}"`, '"selvedge-system"')
     .replace(/"jwksUri":"([^"]*)"/g, (_, uri: string) => `"jwksUri":"${issuer}/${keysAt(uri)}"`);
   const own: unknown[] = JSON.parse(text);
-  return [...own, ...workloadOf(target), ...wayIn(scenario), ...permissive(objects)];
+  return [
+    ...own,
+    ...workloadOf(target),
+    ...wayIn(scenario),
+    ...permissive(objects),
+    ...providersOf(objects, authorizer),
+  ];
+}
+
+/** The workload stands for itself. */
+function isTarget({ kind, metadata }: KubeObject, { service, namespace }: Scenario["target"]): boolean {
+  const isHere = metadata.name === service && metadata.namespace === namespace;
+  return isHere && (kind === "Service" || kind === "Endpoint");
+}
+
+/** Routes of the scenario name ports of its Service. */
+function routed(object: KubeObject, { ports }: Scenario["target"]): KubeObject {
+  if (object.kind !== "VirtualService" && object.kind !== "HTTPRoute") return object;
+  const byServicePort = new Map(
+    Object.values(ports).map(({ servicePort, workloadPort }) => [servicePort, workloadPort]),
+  );
+  const text = JSON.stringify(object, (key, value: unknown) =>
+    key === "destination" || key === "backendRefs" ? withPorts(value, byServicePort) : value,
+  );
+  return JSON.parse(text);
+}
+
+function withPorts(value: unknown, ports: ReadonlyMap<number, number>): unknown {
+  const text = JSON.stringify(value).replace(
+    /"(port|number)":(\d+)/g,
+    (_, name: string, port: string) => `"${name}":${ports.get(Number(port)) ?? port}`,
+  );
+  return JSON.parse(text);
+}
+
+/** Istio's providers are part of no scenario: each name stands for its sample authorizer. */
+function providersOf(objects: readonly KubeObject[], address: string): unknown[] {
+  const named = [...JSON.stringify(objects).matchAll(/"provider":\{"name":"([^"]+)"/g)];
+  return [...new Set(named.map(([, name]) => name))].map((name) => ({
+    apiVersion: "selvedge.dev/v1",
+    kind: "AuthorizationProvider",
+    metadata: { name, namespace: "selvedge-system" },
+    spec: {
+      address,
+      timeout: "5s",
+      includeRequestHeadersInCheck: ["x-ext-authz"],
+      includeAdditionalHeadersInCheck: {
+        "x-ext-authz-additional-header-new": "additional-header-new-value",
+        "x-ext-authz-additional-header-override": "additional-header-override-value",
+      },
+      headersToUpstreamOnAllow: ["x-ext-authz-*"],
+      headersToDownstreamOnDeny: ["x-ext-authz-*"],
+    },
+  }));
 }
 
 /** The keys' file: Istio's notes follow the URI in brackets. */
@@ -54,14 +118,13 @@ function isKnown({ apiVersion, kind }: KubeObject): boolean {
 }
 
 function workloadOf({ service, namespace, labels, ports }: Scenario["target"]): unknown[] {
-  const listed = Object.entries(ports).flatMap(([name, { workloadPort }]) => [{ name, port: workloadPort }]);
+  const listed = Object.entries(ports).map(([name, { workloadPort }]) => ({ name, port: workloadPort }));
   return [
     {
       apiVersion: "v1",
       kind: "Service",
       metadata: { name: service, namespace },
-      // Routes of Istio's name the service's port 80.
-      spec: { selector: { app: labels["app"] ?? service }, ports: [...listed, { name: "plain", port: 80 }] },
+      spec: { selector: { app: labels["app"] ?? service }, ports: listed },
     },
     {
       apiVersion: "selvedge.dev/v1",
@@ -91,10 +154,15 @@ function wayIn({ target }: Scenario): unknown[] {
     allowedRoutes: { namespaces: { from: "All" } },
   }));
   const metadata = { name, namespace };
-  const route = {
-    parentRefs: Object.keys(target.ports).map((sectionName) => ({ name, namespace, sectionName })),
-    rules: [{ backendRefs: [{ name: target.service, namespace: target.namespace, port: 80 }] }],
-  };
+  const routes = Object.entries(target.ports).map(([sectionName, { workloadPort }]) => ({
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "HTTPRoute",
+    metadata: { name: `way-in-${sectionName}`, namespace: target.namespace },
+    spec: {
+      parentRefs: [{ name, namespace, sectionName }],
+      rules: [{ backendRefs: [{ name: target.service, namespace: target.namespace, port: workloadPort }] }],
+    },
+  }));
   return [
     {
       apiVersion: "gateway.networking.k8s.io/v1",
@@ -102,12 +170,7 @@ function wayIn({ target }: Scenario): unknown[] {
       metadata,
       spec: { gatewayClassName: "selvedge", listeners: ports },
     },
-    {
-      apiVersion: "gateway.networking.k8s.io/v1",
-      kind: "HTTPRoute",
-      metadata: { name: "way-in", namespace: target.namespace },
-      spec: route,
-    },
+    ...routes,
     {
       apiVersion: "selvedge.dev/v1",
       kind: "TrafficPolicy",
@@ -118,12 +181,4 @@ function wayIn({ target }: Scenario): unknown[] {
       },
     },
   ];
-}
-
-/** The Gateway that the scenario's calls from outside come in by, `namespace/name`. */
-export function doorOf({ objects }: Scenario): string {
-  const gateway = objects.find(({ kind }) => kind === "Gateway");
-  const { name = "", namespace = "default" } = gateway?.metadata ?? {};
-  const isIstios = gateway?.apiVersion.startsWith("networking.istio.io/") === true;
-  return `${namespace}/${isIstios ? `istiogateway.${name}` : name}`;
 }

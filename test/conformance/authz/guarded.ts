@@ -2,7 +2,7 @@
  * A mesh with one workload behind it, which Istio's cases protect: what the
  * workload answers is the proof that a call came through.
  */
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -13,7 +13,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startRuntime, type Runtime } from "../../../cli/dev/runtime.ts";
 import { DOOR_HEADER, formatGatewayAddress } from "../../../shared/forward/gateway-address.ts";
 import { ask, type Reply } from "../http.ts";
-import { doorOf, documentsOf, type Scenario, WAY_IN } from "./documents.ts";
+import { documentsOf, type Scenario, WAY_IN } from "./documents.ts";
+import { doorOf } from "./doors.ts";
 
 export interface Context {
   readonly jwks: unknown;
@@ -23,6 +24,7 @@ export interface Context {
 interface From {
   readonly namespace?: string | null;
   readonly serviceAccount?: string;
+  readonly trustDomain?: string;
   readonly mtls?: boolean;
   readonly via?: string;
 }
@@ -54,22 +56,32 @@ const ADMIN_TOKEN = "conformance";
 const LOOPBACK = "127.0.0.1";
 /** Says that the workload itself answered. */
 const MARKER = "x-guarded";
+/** Istio's stand-in for the trust domain of its mesh: here, the one that issues tokens. */
+const OWN_DOMAIN = "cluster.local";
 
-/** Starts the workload, an issuer of keys and the mesh, once for all scenarios. */
+/** Starts the workload, an issuer of keys, an external authorizer and the mesh, once for all scenarios. */
 export async function startGuarded({ jwks }: Context): Promise<Guarded> {
-  const workload = await listen((request) => [200, request]);
-  const issuer = await listen((_headers, url) => (url.endsWith("/jwks.json") ? [200, jwks] : [404, null]));
+  const workload = await listen(({ headers }) => ({
+    status: 200,
+    body: headers,
+    headers: { [MARKER]: "1" },
+  }));
+  const issuer = await listen((request) => keysFor(request, jwks));
+  const authorizer = await listen(judge);
   const stateDir = mkdtempSync(join(tmpdir(), "selvedge-authz-"));
   const runtime = await start(stateDir, addressOf(workload));
   const tokens = new Map<string, string>();
+  const places = { issuer: `http://${addressOf(issuer)}`, authorizer: `http://${addressOf(authorizer)}` };
   let current: Scenario | null = null;
+  let refusal: string | null = null;
 
   const apply = async (scenario: Scenario): Promise<void> => {
     current = scenario;
-    const documents = documentsOf(scenario, `http://${addressOf(issuer)}`);
+    const documents = documentsOf(scenario, places);
     const reply = await admin(runtime, "POST", "/apply", { documents, prune: true });
-    if (reply.status !== 200) throw new Error(`${scenario.id}: ${reply.body}`);
-    await inForce(runtime);
+    // Told by each of its calls: a scenario that is refused must not end the run.
+    refusal = reply.status === 200 ? null : `${scenario.id}: ${reply.body}`;
+    if (refusal === null) await inForce(runtime);
   };
   const tokenOf = async (workloadName: string): Promise<string> => {
     const known = tokens.get(workloadName);
@@ -89,30 +101,60 @@ export async function startGuarded({ jwks }: Context): Promise<Guarded> {
       await apply({ ...current, target: { ...current.target, labels } });
     },
     decide: async (call) => {
-      // A stream has no way through the mesh yet.
-      if (current === null || call.port === "tcp") return null;
+      // A stream has no way through the mesh yet, and no other mesh's authority is at hand.
+      const { trustDomain = OWN_DOMAIN } = call.from;
+      if (current === null || call.port === "tcp" || trustDomain !== OWN_DOMAIN) return null;
+      if (refusal !== null) throw new Error(refusal);
       return verdictOf(await send(runtime, current, call, tokenOf));
     },
     stop: async () => {
       await runtime.stop();
       workload.close();
       issuer.close();
+      authorizer.close();
       rmSync(stateDir, { recursive: true, force: true });
     },
   };
 }
 
-type Answer = readonly [status: number, body: unknown];
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
-/** A server that answers with JSON; the workload with the fields that it was sent. */
-async function listen(answer: (headers: unknown, url: string) => Answer): Promise<Server> {
+type Answerer = (request: IncomingMessage) => Answer | Promise<Answer>;
+
+/** A server that answers with JSON. */
+async function listen(answer: Answerer): Promise<Server> {
   const server = createServer((request, response) => {
-    const [status, body] = answer(request.headers, request.url ?? "");
-    response.writeHead(status, { "content-type": "application/json", [MARKER]: "1" });
-    response.end(JSON.stringify(body));
+    void Promise.resolve(answer(request)).then(({ status, body, headers }) => {
+      response.writeHead(status, { "content-type": "application/json", ...headers });
+      response.end(JSON.stringify(body));
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
   return server;
+}
+
+/** Istio's server of keys, which is as slow as it is asked to be: `?delay=500ms`. */
+async function keysFor({ url = "" }: IncomingMessage, jwks: unknown): Promise<Answer> {
+  const { pathname, searchParams } = new URL(url, "http://issuer");
+  const delay = /^(\d+)(ms|s)$/.exec(searchParams.get("delay") ?? "");
+  if (delay !== null) await sleep(Number(delay[1]) * (delay[2] === "s" ? 1000 : 1));
+  return pathname.endsWith("/jwks.json") ? { status: 200, body: jwks } : { status: 404, body: null };
+}
+
+/** Istio's sample of an external authorizer: a field of the call itself says what it decides. */
+function judge({ headers, method = "", url = "" }: IncomingMessage): Answer {
+  const isAllowed = headers["x-ext-authz"] === "allow";
+  const told = {
+    "x-ext-authz-check-result": isAllowed ? "allowed" : "denied",
+    "x-ext-authz-check-received": `${method} ${headers["x-forwarded-host"] ?? ""}${url}`,
+    "x-ext-authz-additional-header-new": String(headers["x-ext-authz-additional-header-new"]),
+    "x-ext-authz-additional-header-override": String(headers["x-ext-authz-additional-header-override"]),
+  };
+  return { status: isAllowed ? 200 : 403, body: null, headers: told };
 }
 
 function addressOf(server: Server): string {
@@ -180,7 +222,7 @@ async function send(
     ...(isProved ? { "x-selvedge-peer": await tokenOf(workload) } : {}),
   };
   if (from.via !== undefined) {
-    const door = formatGatewayAddress({ gateway: doorOf(scenario), port: 80, scheme: "http" });
+    const door = formatGatewayAddress(doorOf(scenario, hostOf(headers)));
     return ask(runtime.socket("door").port, path, { method, headers: { ...told, [DOOR_HEADER]: door } });
   }
   const servicePort = target.ports[port]?.workloadPort ?? 80;
@@ -191,6 +233,11 @@ async function send(
   return ask(runtime.socket("door").port, path, { method, headers: { host, ...told, [DOOR_HEADER]: door } });
 }
 
+function hostOf(headers: Call["headers"]): string {
+  const [, host = ""] = Object.entries(headers).find(([name]) => name.toLowerCase() === "host") ?? [];
+  return host.split(":")[0]?.toLowerCase() ?? "";
+}
+
 /** Nothing in the path is read in more than one way. */
 function isCanonical(path: string): boolean {
   const [raw = ""] = path.split("?");
@@ -199,5 +246,7 @@ function isCanonical(path: string): boolean {
 
 function verdictOf({ status, headers, body }: Reply): Verdict {
   if (headers[MARKER] === "1") return { decision: "allow", status, backendHeaders: JSON.parse(body) };
-  return { decision: status === 401 ? "unauthenticated" : "deny", status, backendHeaders: {} };
+  // In Istio a caller that proves nothing where all have to gets no connection: it is denied, by whatever status.
+  const isUnknown = status === 401 && !body.includes('"authn.missing"');
+  return { decision: isUnknown ? "unauthenticated" : "deny", status, backendHeaders: {} };
 }
