@@ -69,7 +69,7 @@ export async function timeUserToken(): Promise<number> {
   const shown = (n: number) => {
     const field = `Bearer ${at(texts, n).toString("latin1")}`;
     const headers = { get: (name: string) => (name === "authorization" ? field : null) };
-    return { headers, query: "", isBearerOurs: false };
+    return { method: "GET", headers, query: "", isBearerOurs: false };
   };
   for (let n = 0; n < TOKENS; n++) await identifyUser(host, rules, shown(n));
   return nanosecondsEach(async (n) => {

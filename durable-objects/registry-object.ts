@@ -64,7 +64,7 @@ import { UnitStore } from "./unit-store.ts";
  * other orders for health objects: the registry then compiles everything anew
  * at its first start.
  */
-const COMPILER = 6;
+const COMPILER = 7;
 
 /** How a change came about, and whether it is meant. */
 interface Cause {

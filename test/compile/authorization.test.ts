@@ -55,7 +55,7 @@ test("every source and condition is compiled", () => {
       ipBlocks: [10.0.0.0/8], notRemoteIpBlocks: ["2001:db8::/32"]}}, {source: {notServiceAccounts: [a]}}],
     to: [{operation: {paths: ["/café/{*}/{**}/x", "/a*"]}}],
     when: [
-      {key: "request.headers[X-A]", values: [a], notValues: ["b*"]},
+      {key: "request.headers[X-A]", values: [a], notValues: ["b*", "*c*"]},
       {key: "request.auth.claims[a][b]", values: ["*"]},
       {key: request.auth.audiences, values: [a]}, {key: request.auth.presenter, notValues: [a]}, {key: request.auth.principal, values: [i/s]},
       {key: source.ip, values: [10.1.2.3]}, {key: remote.ip, notValues: [10.1.2.3]},
@@ -108,7 +108,15 @@ test("every source and condition is compiled", () => {
           },
         ],
         when: [
-          { kind: "header", name: "x-a", values: [exact("a")], notValues: [{ kind: "prefix", value: "b" }] },
+          {
+            kind: "header",
+            name: "x-a",
+            values: [exact("a")],
+            notValues: [
+              { kind: "prefix", value: "b" },
+              { kind: "contains", value: "c" },
+            ],
+          },
           { kind: "claim", path: ["a", "b"], values: [any] },
           { kind: "audience", values: [exact("a")] },
           { kind: "presenter", notValues: [exact("a")] },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { authorize, principalOf, type AuthorizationInput } from "../../shared/engine/authorize.ts";
 import * as intention from "../../shared/engine/intention.ts";
-import { seeded } from "./random.ts";
+import { oneOf, seeded } from "./random.ts";
 
 const EVERYTHING = { path: null, methods: [], headers: [] } as const;
 
@@ -132,5 +132,41 @@ test("the order is total: whatever the list was, it is sorted alike", () => {
   for (let run = 0; run < 20; run += 1) {
     const shuffled = all.map((one) => ({ one, at: random() })).sort((a, b) => a.at - b.at);
     expect(shuffled.map(({ one }) => one).sort(intention.compare)).toEqual(sorted);
+  }
+});
+
+test("tells how each of them fares, in their order", () => {
+  const intentions = [
+    { ...intend(API, DENY), rule: 0 },
+    { ...intend(SHOP, { ...ALLOW, methods: ["PUT"] }, ALLOW), rule: 1 },
+    { ...intend(ANYONE, DENY), rule: 2 },
+  ];
+  const verdicts = (input: AuthorizationInput) =>
+    intention.trace(intentions, input).map(({ rule, verdict }) => `${rule} ${verdict}`);
+  expect(verdicts(call("api"))).toEqual(["0 matches", "1 outranked", "2 outranked"]);
+  expect(verdicts(call("web"))).toEqual(["0 from", "1 matches", "2 outranked"]);
+  expect(verdicts(call(null))).toEqual(["0 from", "1 from", "2 matches"]);
+  const put = [intend(SHOP, { ...ALLOW, methods: ["PUT"] }), intend(ANYONE, DENY)];
+  expect(intention.trace(put, call("web"))).toEqual([
+    { policy: "shop/web", rule: 0, verdict: "to" },
+    { policy: "shop/web", rule: 0, verdict: "outranked" },
+  ]);
+});
+
+test("what is told agrees with what is decided", () => {
+  const random = seeded(17);
+  for (let turn = 0; turn < 2_000; turn++) {
+    const intentions = Array.from({ length: Math.floor(random() * 5) }, (_, rule) => ({
+      ...intend(
+        oneOf(random, [API, SHOP, ANYONE]),
+        { ...oneOf(random, [ALLOW, DENY]), methods: oneOf(random, [[], ["GET"], ["PUT"]]) },
+        oneOf(random, [ALLOW, { ...DENY, methods: ["PUT"] }]),
+      ),
+      rule,
+    }));
+    const input = call(oneOf(random, ["api", "web", null]), { method: oneOf(random, ["GET", "PUT"]) });
+    const deciding = intention.trace(intentions, input).filter(({ verdict }) => verdict === "matches");
+    const by = intention.decide(intentions, input)?.by;
+    expect(deciding.map(({ policy, rule }) => `${policy}[${rule}]`)).toEqual(by === undefined ? [] : [by]);
   }
 });

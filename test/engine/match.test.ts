@@ -29,6 +29,21 @@ test.each<[pattern: string, matching: string[], others: string[]]>([
   expect(values.filter((value) => match.matches(read, value))).toEqual(matching);
 });
 
+test.each<[string, match.StringMatch]>([
+  ["*a b*", { kind: "contains", value: "a b" }],
+  ["*", { kind: "present" }],
+  ["**", { kind: "suffix", value: "*" }],
+  ["*a", { kind: "suffix", value: "a" }],
+])("%s of a header is read as %o", (text, expected) => {
+  expect(match.parseHeaderMatch(text)).toEqual(expected);
+});
+
+test("a part may stand anywhere in a value", () => {
+  const read = match.parseHeaderMatch("*foo=*");
+  const values = ["foo=", "a=b; foo=c", "xfoo=", "foo", "", "FOO="];
+  expect(values.filter((value) => match.matches(read, value))).toEqual(["foo=", "a=b; foo=c", "xfoo="]);
+});
+
 test.each<[string[], string, boolean]>([
   [[], "", false],
   [["a", "b*"], "bc", true],

@@ -84,6 +84,23 @@ test("is asked about calls that its rules match, and tells the callee what it ma
   ]);
 });
 
+const telling = (status: number) => () =>
+  new Response(null, {
+    status,
+    headers: { "x-ext-a": "1", "b-ext": "2", "x-selvedge-peer": "a", other: "3" },
+  });
+
+test("fields of its answer are named by their beginnings and ends, too", async () => {
+  const provider = { ...PROVIDER, toUpstream: ["x-*", "*-ext"], toDenied: ["x-ext*"] };
+  const names = ["x-ext-a", "b-ext", "other"];
+  const { sent, call } = guarded(telling(200), { provider });
+  await call("/a");
+  expect(sent.map(({ headers }) => names.map((name) => headers.get(name)))).toEqual([["1", "2", null]]);
+  expect(sent[0]?.headers.get("x-selvedge-peer")).not.toBe("a");
+  const reply = await guarded(telling(403), { provider }).call("/a");
+  expect(names.map((name) => reply.headers.get(name))).toEqual(["1", null, null]);
+});
+
 const failing = () => Promise.reject(new Error("no way"));
 const slow = () => new Promise<Response>(() => undefined);
 const answering = (status: number) => () => new Response(null, { status });

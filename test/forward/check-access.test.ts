@@ -21,6 +21,20 @@ const web = [{ principals: [{ kind: "exact" as const, value: "mesh.test/ns/shop/
 const AUTHORIZATION: Authorization = {
   custom: [{ provider: null, rules: [rule("shop/custom", { to: under("/custom") })] }],
   deny: [rule("shop/deny", { to: under("/admin") })],
+  intentions: [
+    {
+      policy: "shop/intends",
+      rule: 1,
+      source: { kind: "principal", principal: "mesh.test/ns/shop/sa/api" },
+      permissions: [{ action: "allow", path: null, methods: [], headers: [] }],
+    },
+    {
+      policy: "shop/intends",
+      rule: 0,
+      source: { kind: "anyone" },
+      permissions: [{ action: "deny", path: null, methods: ["TRACE"], headers: [] }],
+    },
+  ],
   allow: [
     rule("shop/allow", { from: web }),
     rule("shop/allow", { rule: 1, endsAt: 0 }),
@@ -80,6 +94,8 @@ test("tells what was looked at, who decided, and what others lack", async () => 
         steps: [
           { stage: "custom", policy: "shop/custom", rule: 0, verdict: "to" },
           { stage: "deny", policy: "shop/deny", rule: 0, verdict: "matches" },
+          { stage: "intention", policy: "shop/intends", rule: 1, verdict: "from" },
+          { stage: "intention", policy: "shop/intends", rule: 0, verdict: "to" },
           { stage: "allow", policy: "shop/allow", rule: 0, verdict: "matches" },
           { stage: "allow", policy: "shop/allow", rule: 1, verdict: "expired" },
           { stage: "allow", policy: "shop/allow", rule: 2, verdict: "when" },

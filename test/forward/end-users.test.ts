@@ -269,7 +269,12 @@ test("is verified once for all services that trust its issuer's key, each by a r
   let readings = 0;
   const ports = { ...kit.mesh.ports, userTokens: () => ((readings += 1), userTokens()) };
   const mesh = { ...kit.mesh, ports };
-  const shown = { headers: new Headers(bearer(await one.token())), query: "", isBearerOurs: false };
+  const shown = {
+    method: "GET",
+    headers: new Headers(bearer(await one.token())),
+    query: "",
+    isBearerOurs: false,
+  };
   const reviews = rule("one", one.jwk);
   const ratings = { ...structuredClone(reviews), claimHeaders: [{ header: "x-user", claim: ["sub"] }] };
   const first = await identifyUser(mesh, [reviews], shown);

@@ -332,7 +332,7 @@ describe("Gateway", () => {
     expect(specsOf(document("Gateway", spec))).toEqual({
       "Gateway istiogateway.a": {
         gatewayClassName: "selvedge",
-        infrastructure: { labels: { istio: "ingressgateway" } },
+        infrastructure: { labels: { istio: "ingressgateway", app: "istio-ingressgateway" } },
         listeners: [
           { name: "http-0-0", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } },
           {
