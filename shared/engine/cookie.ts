@@ -33,3 +33,14 @@ export function cookieOf(field: string | null, name: string): string | null {
   }
   return null;
 }
+
+/**
+ * Every value of a cookie, in order: for whoever may not overlook one. Lines
+ * of Cookie come joined by commas, and some servers take those for separators.
+ */
+export function cookiesOf(field: string | null, name: string): readonly string[] {
+  return (field ?? "").split(/[;,]/).flatMap((pair) => {
+    const equals = pair.indexOf("=");
+    return equals !== -1 && pair.slice(0, equals).trim() === name ? [pair.slice(equals + 1).trim()] : [];
+  });
+}

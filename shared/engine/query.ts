@@ -12,13 +12,22 @@
  */
 export function parseQuery(query: string): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>();
+  for (const [name, value] of pairsOf(query)) if (!parameters.has(name)) parameters.set(name, value);
+  return parameters;
+}
+
+/** Every value of a parameter, in order: for whoever may not overlook one. */
+export function valuesOf(query: string, name: string): readonly string[] {
+  return [...pairsOf(query)].filter(([each]) => each === name).map(([, value]) => value);
+}
+
+function* pairsOf(query: string): Generator<readonly [name: string, value: string]> {
   for (const pair of query.split("&")) {
     if (pair === "") continue;
     const equals = pair.indexOf("=");
-    const name = decode(equals === -1 ? pair : pair.slice(0, equals));
-    if (!parameters.has(name)) parameters.set(name, equals === -1 ? "" : decode(pair.slice(equals + 1)));
+    if (equals === -1) yield [decode(pair), ""];
+    else yield [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))];
   }
-  return parameters;
 }
 
 function decode(text: string): string {

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { cookieOf } from "../engine/cookie.ts";
+import { cookiesOf } from "../engine/cookie.ts";
 import { claimAt, type EndUser, type JwtRule, type PublicJwk, type TokenPlace } from "../engine/end-user.ts";
-import { parseQuery } from "../engine/query.ts";
+import { valuesOf } from "../engine/query.ts";
 import type { HeaderReader } from "../engine/request.ts";
 import type { Millis } from "../engine/time.ts";
 import { cacheKey } from "../identity/token-cache.ts";
@@ -158,15 +158,31 @@ function textAt(place: TokenPlace, { headers, query, isBearerOurs }: UserCredent
     case "header": {
       if (isBearerOurs && place.name === "authorization") return null;
       const value = headers.get(place.name);
-      return value === null || !value.startsWith(place.prefix)
-        ? null
-        : value.slice(place.prefix.length).trim();
+      return value === null ? null : behind(place.prefix, value);
     }
     case "param":
-      return query.includes(place.name) ? (parseQuery(query).get(place.name) ?? null) : null;
+      return query === "" ? null : only(valuesOf(query, place.name));
     case "cookie":
-      return cookieOf(headers.get("cookie"), place.name);
+      return only(cookiesOf(headers.get("cookie"), place.name));
   }
+}
+
+/**
+ * What stands behind a prefix, `null` without it. Schemes have no case (RFC
+ * 9110 §11.1), and a callee may take any space after one: what it would take
+ * for a token must not pass unseen.
+ */
+function behind(prefix: string, value: string): string | null {
+  if (value.startsWith(prefix)) return value.slice(prefix.length).trim();
+  const scheme = prefix.trimEnd();
+  if (value.slice(0, scheme.length).toLowerCase() !== scheme.toLowerCase()) return null;
+  const rest = value.slice(scheme.length);
+  return scheme === prefix || /^\s/.test(rest) ? rest.trim() : null;
+}
+
+/** Values that differ are no token, as in a header that is repeated: the callee could take another than was verified. */
+function only(values: readonly string[]): string | null {
+  return values.length === 0 ? null : [...new Set(values)].join(",");
 }
 
 /** A token that was verified with a key that the rule trusts now. */

@@ -58,7 +58,8 @@ export interface Identity {
   readonly isBearerOurs: boolean;
 }
 
-const SCHEME = "Bearer ";
+/** In any case (RFC 9110 §11.1): a token that was not taken for one would go on to the callee, who could use it. */
+const SCHEME = /^bearer\s/i;
 
 /** What most calls show. */
 const NO_TOKENS: readonly ShownToken[] = [];
@@ -150,8 +151,8 @@ function meshBearer(
   authorization: string | null,
   directory: DirectoryUnit | null,
 ): string | null {
-  if (authorization === null || directory === null || !authorization.startsWith(SCHEME)) return null;
-  const token = authorization.slice(SCHEME.length);
+  if (authorization === null || directory === null || !SCHEME.test(authorization)) return null;
+  const token = authorization.slice("Bearer ".length).trim();
   // Reading a token takes 10 µs, finding it a tenth of one.
   if (isRemembered(mesh.state.verdicts, token, directory.trustDomain)) return token;
   return issuerHint(token) === directory.trustDomain ? token : null;

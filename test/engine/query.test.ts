@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseQuery } from "../../shared/engine/query.ts";
+import { parseQuery, valuesOf } from "../../shared/engine/query.ts";
 import { oneOf, seeded, severalOf } from "./random.ts";
 
 test.each([
@@ -31,5 +31,13 @@ test("well-formed queries read as the URL standard reads them", () => {
     const standard = new URLSearchParams(query);
     const parameters = [...new Set(standard.keys())].map((name) => [name, standard.get(name)]);
     expect([...parseQuery(query)], query).toEqual(parameters);
+  }
+});
+
+test("all values of a parameter are those that the URL standard reads", () => {
+  const random = seeded(5);
+  for (let run = 0; run < 5_000; run++) {
+    const query = severalOf(random, 0, 8, () => oneOf(random, [..."ab=&+", "%61", "%26"])).join("");
+    expect(valuesOf(query, "a"), query).toEqual(new URLSearchParams(query).getAll("a"));
   }
 });

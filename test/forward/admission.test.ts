@@ -2,7 +2,6 @@
  * One call, several endpoints with policies of their own: each decides about
  * the call as it came, and none about what another has let in.
  */
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { expect, test } from "vitest";
 import type { Authorization } from "../../shared/engine/authorize.ts";
 import type { JwtRule } from "../../shared/engine/end-user.ts";
@@ -10,8 +9,8 @@ import type { InboundPolicy, ServiceUnit, TrafficPolicy } from "../../shared/eng
 import { carry } from "../../shared/forward/carry.ts";
 import type { Held } from "../../shared/forward/ports.ts";
 import { endpoint } from "../engine/endpoints.ts";
+import { issuerOf, rule } from "../fakes/issuers.ts";
 import { codeOf, get, ok, reception, setUp, unavailable } from "../fakes/loop.ts";
-import { START } from "../fakes/mesh-kit.ts";
 import { PERMISSIVE, service, TRAFFIC } from "../fakes/units.ts";
 
 const CLOSED: InboundPolicy = { ...PERMISSIVE, authorization: { deny: [], allow: [] } };
@@ -28,24 +27,8 @@ const NOT_FOR_JANE: Authorization = {
 };
 
 async function janes(): Promise<{ readonly token: string; readonly users: readonly JwtRule[] }> {
-  const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
-  const { kty = "", ...rest } = await exportJWK(publicKey);
-  const token = await new SignJWT({ iss: "one", sub: "jane", exp: START / 1_000 + 600 })
-    .setProtectedHeader({ alg: "ES256" })
-    .sign(privateKey);
-  const users: readonly JwtRule[] = [
-    {
-      issuer: "one",
-      audiences: [],
-      keys: { kind: "inline", keys: [{ ...rest, kty }] },
-      places: [{ kind: "header", name: "authorization", prefix: "Bearer " }],
-      isForwarded: false,
-      payloadHeader: "x-jane",
-      claimHeaders: [],
-      spaced: [],
-    },
-  ];
-  return { token, users };
+  const one = await issuerOf("one");
+  return { token: await one.token(), users: [rule("one", one.jwk, { payloadHeader: "x-jane" })] };
 }
 
 interface Setting {

@@ -61,6 +61,13 @@ test("nobody is nobody", async () => {
 test.each<[string, () => Readonly<Record<string, string>>, Caller | null, unknown]>([
   ["a peer token", () => ({ "x-selvedge-peer": ours }), null, [WEB.principal, false]],
   ["a bearer token of the mesh", () => ({ authorization: `Bearer ${ours}` }), null, [WEB.principal, true]],
+  ["one of a scheme in lower case", () => ({ authorization: `bearer ${ours}` }), null, [WEB.principal, true]],
+  [
+    "one behind a tab and a blank",
+    () => ({ authorization: `BEARER\t ${ours}` }),
+    null,
+    [WEB.principal, true],
+  ],
   ["props of a binding", () => ({}), WEB, [WEB.principal, false]],
   [
     "all of them, agreeing",
