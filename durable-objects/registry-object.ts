@@ -55,6 +55,7 @@ import { crowding } from "./registry-crowding.ts";
 import { clashes, judge } from "./registry-foreign.ts";
 import { forbidden, invalid, notFound, unknownRevision } from "./registry-refusals.ts";
 import { readOwners, seizures, trespasses, type Ownership } from "./registry-tenancy.ts";
+import { overweight } from "./registry-weight.ts";
 import { migrate } from "./schema.ts";
 import { SnapshotOutbox } from "./snapshot-outbox.ts";
 import { UnitStore } from "./unit-store.ts";
@@ -287,7 +288,8 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       // A world in which two resources had one place cannot be moved back.
       if (clashing.length > 0) this.#world = null;
       if (clashing.length > 0) return invalid(clashing);
-      const problems = [...limits, ...this.#encroachments(compiled, cause)];
+      const heavy = overweight(steps, (namespace) => this.#store.weigh(namespace), cause.namespaces);
+      const problems = [...limits, ...heavy, ...this.#encroachments(compiled, cause)];
       const dangling = warnings(
         current,
         planned.map((step) => step.ref),

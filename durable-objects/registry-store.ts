@@ -86,6 +86,17 @@ export class RegistryStore {
     return this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM resources").one().count;
   }
 
+  /** Bytes of the stored resources of a namespace, or of all for `null`. */
+  weigh(namespace: string | null): number {
+    const { bytes } = this.#sql
+      .exec<{ bytes: number }>(
+        "SELECT coalesce(sum(octet_length(body)), 0) AS bytes FROM resources WHERE ?1 IS NULL OR namespace = ?1",
+        namespace,
+      )
+      .one();
+    return bytes;
+  }
+
   // History
 
   /** The revision in force; 0 before the first change. */

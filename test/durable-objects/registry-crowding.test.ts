@@ -127,3 +127,22 @@ test("a full directory keeps room for revocations", async () => {
   const [row] = await exec("SELECT length(body) AS bytes FROM units WHERE key = 'directory'");
   expect(Number(row?.["bytes"])).toBeLessThan(MAX_UNIT_BYTES - 300_000);
 });
+
+/** Resources that compile to nothing, of some 200 kB each. */
+function ballast(namespace: string, name: string) {
+  const note = document("Service", [namespace, name], { ports: [{ port: 80 }] });
+  return { ...note, metadata: { ...note.metadata, annotations: { note: "n".repeat(200_000) } } };
+}
+
+const load = (namespace: string, batch: number) =>
+  Array.from({ length: 30 }, (_, index) => ballast(namespace, `b${batch}-${index}`));
+
+test("a namespace of an owner, and the whole mesh, hold no more than the registry can load", async () => {
+  valueOf(await apply(load("rival", 0), OWNER));
+  expect(pathsOf(await apply(load("rival", 1), OWNER))).toEqual(["Namespace rival"]);
+  for (let batch = 0; batch < 5; batch += 1) valueOf(await apply(load("shop", batch)));
+  expect(pathsOf(await apply(load("shop", 5)))).toEqual(["documents"]);
+  // What is there may change, and become less.
+  const [first = {}] = load("shop", 0);
+  valueOf(await apply([{ ...first, metadata: { name: "b0-0", namespace: "shop" } }]));
+});

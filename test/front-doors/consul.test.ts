@@ -177,8 +177,8 @@ describe("a chain", () => {
     const first = "{Kind: service-resolver, Name: web, Redirect: {Service: b}}";
     const second = "{Kind: service-resolver, Name: b, Redirect: {Service: web}}";
     expect(problemsOf(entries(first, second))).toEqual([
-      "Consul shop/web: spec: the chain of web runs in a circle",
-      "Consul shop/b: spec: the chain of b runs in a circle",
+      "Consul shop/web: spec: the chain of web runs in a circle, or splits too often",
+      "Consul shop/b: spec: the chain of b runs in a circle, or splits too often",
     ]);
   });
 });

@@ -42,22 +42,32 @@ export interface Target {
 /** Splits of splits, and redirects of redirects, end here: longer chains are mistakes or loops. */
 const MAX_DEPTH = 8;
 
-/** Where the calls to a service end, by splitter and resolver; empty when they run in a circle. */
-export function targetsOf(entries: Entries, service: Name, depth = 0): Target[] {
+/** Services that are looked at for one chain: each splitter may name 16, and those 16 more, each of them. */
+const MAX_VISITS = 256;
+
+/** Where the calls to a service end, by splitter and resolver; empty when they run in a circle, or do not come to an end. */
+export function targetsOf(entries: Entries, service: Name): Target[] {
+  const budget = { visits: MAX_VISITS };
+  const targets = split(entries, service, budget, 0);
+  return budget.visits < 0 ? [] : targets;
+}
+
+function split(entries: Entries, service: Name, budget: { visits: number }, depth: number): Target[] {
+  budget.visits -= 1;
+  if (depth > MAX_DEPTH || budget.visits < 0) return [];
   const splitter = entries.splitter(service);
-  if (depth > MAX_DEPTH) return [];
   if (splitter === undefined) return resolve(entries, { service, subset: null });
-  return splitter.spec.splits.flatMap((split) => {
-    const next = { namespace: split.namespace ?? service.namespace, name: split.service ?? service.name };
+  return splitter.spec.splits.flatMap((part) => {
+    const next = { namespace: part.namespace ?? service.namespace, name: part.service ?? service.name };
     // A split to the service itself, or to a subset, is not split again (Consul).
-    const isFinal = split.serviceSubset !== undefined || isSame(next, service);
+    const isFinal = part.serviceSubset !== undefined || isSame(next, service);
     const targets = isFinal
-      ? resolve(entries, { service: next, subset: split.serviceSubset ?? null })
-      : targetsOf(entries, next, depth + 1);
+      ? resolve(entries, { service: next, subset: part.serviceSubset ?? null })
+      : split(entries, next, budget, depth + 1);
     return targets.map((target) => ({
       ...target,
-      share: (target.share * split.weight) / 100,
-      splits: [split, ...target.splits],
+      share: (target.share * part.weight) / 100,
+      splits: [part, ...target.splits],
     }));
   });
 }

@@ -20,8 +20,12 @@ export function rulesOf(entries: Entries, service: Name, report: Report): object
   );
   const rest = targetsOf(entries, service);
   const isUntouched = routes.length === 0 && rest.every((target) => isItself(target, service));
-  if (rest.length === 0) report.problem("spec", `the chain of ${service.name} runs in a circle`);
+  if (rest.length === 0) report.problem("spec", endless(service));
   return isUntouched ? [] : [...rules, { backendRefs: backendsOf(rest, service, report) }];
+}
+
+function endless({ name }: Name): string {
+  return `the chain of ${name} runs in a circle, or splits too often`;
 }
 
 function isItself(target: Target, { namespace, name }: Name): boolean {
@@ -45,7 +49,7 @@ function ruleOf(entries: Entries, service: Name, { route, path, report }: RouteO
     destination.serviceSubset === undefined
       ? targetsOf(entries, next)
       : resolve(entries, { service: next, subset: destination.serviceSubset });
-  if (targets.length === 0) report.problem(path, `the chain of ${next.name} runs in a circle`);
+  if (targets.length === 0) report.problem(path, endless(next));
   return present({
     matches: matchesOf(route),
     filters: some([...headerFilters([destination], report), ...rewriteOf(route)]),

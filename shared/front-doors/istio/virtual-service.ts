@@ -32,6 +32,13 @@ const MAX_RULES = 16;
 const MAX_MATCHES = 64;
 const MAX_MATCHES_OF_ROUTE = 128;
 
+/**
+ * Matches of one VirtualService at all of its doors and ports, where each port
+ * that a match names has all rules anew: else a page of text would become
+ * thousands of routes. Istio's own examples have fewer than 20.
+ */
+const MAX_PLACED_MATCHES = 8_192;
+
 /** Where rules are in force: parents of a route, and the names by which a match asks for them. */
 interface Door {
   readonly gateways: readonly string[];
@@ -61,9 +68,14 @@ export function translateVirtualService(document: VirtualService): Translation {
   const report = openReport(document);
   reportScope(document, report);
   const rules = document.spec.http.map((rule, index) => placeRule(document, { rule, index }, report));
-  const parts = doorsOf(document, report).flatMap((door) =>
-    portsOf(rules).flatMap((port) => partsOf(door, port, rules)),
-  );
+  const doors = doorsOf(document, report);
+  const count = doors.reduce((sum, door) => sum + countAt(door, rules), 0);
+  if (count > MAX_PLACED_MATCHES) {
+    const message = `becomes ${count} matches, of at most ${MAX_PLACED_MATCHES}: name fewer ports, or write several VirtualServices`;
+    report.problem("spec.http", message);
+    return conclude(report, []);
+  }
+  const parts = doors.flatMap((door) => portsOf(rules).flatMap((port) => partsOf(door, port, rules)));
   return conclude(report, documentsOf(document, parts));
 }
 
@@ -165,6 +177,15 @@ function meshDoor({ metadata, spec }: VirtualService, report: Report): Door {
 function portsOf(rules: readonly PlacedRule[]): (number | null)[] {
   const ports = rules.flatMap(({ matches }) => matches.flatMap(({ port }) => port ?? []));
   return [...new Set(ports), null];
+}
+
+/** How many matches rules have at a door: those without a port once more at each port. */
+function countAt(door: Door, rules: readonly PlacedRule[]): number {
+  const here = rules
+    .flatMap(({ matches }) => matches)
+    .filter(({ gateways }) => gateways.length === 0 || gateways.some((name) => door.gateways.includes(name)));
+  const free = here.filter(({ port }) => port === null).length;
+  return here.length + free * (portsOf(rules).length - 1);
 }
 
 /** One route's parents, host names and rules. */
