@@ -17,6 +17,7 @@ import type {
   GrantedToken,
   TokenGrant,
 } from "../shared/wire/admin-rpc.ts";
+import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
 import type { Origin } from "../shared/wire/rpc.ts";
 import { AdminStore, ADMIN_MIGRATIONS } from "./admin-store.ts";
 import { hashToken, makeToken, tokenId } from "./admin-token.ts";
@@ -31,6 +32,13 @@ export const MAX_FAILURES = 10;
 const FAILURE_WINDOW_MS: Millis = 60_000;
 /** Sources remembered: a flood from more addresses is not told apart, and counted as one. */
 const MAX_SOURCES = 10_000;
+
+/** Lines an hour about those who fail: the last of them says that there were more. A flood must not wash out the log. */
+const MAX_FAILURE_LINES = 100;
+const FAILURE_LINES_WINDOW_MS: Millis = 3_600_000;
+
+/** The use of the bootstrap token is told once in this time, from each address. */
+const BREAK_GLASS_EVERY_MS: Millis = 3_600_000;
 
 /** An expired token keeps its name for a day, for whoever wonders why it does not work. */
 const KEEP_EXPIRED_MS: Millis = 86_400_000;
@@ -121,19 +129,44 @@ export class AdminObject extends DurableObject<Env> implements AdminApi {
     const isBlocked = count + 1 >= MAX_FAILURES;
     // From the last failure on: who goes on trying waits on.
     this.#store.setFailures(kept, { count: count + 1, since: isBlocked ? now : since });
-    // Not every one of a flood: the log is bounded, and what matters in it is that there was one.
-    if (count + 1 === MAX_FAILURES) this.#store.record(event, now);
+    if (count === 0) this.#tellFailure({ ...event, ...FAILED }, now);
+    // Not every one of a flood: what matters is that there was one.
+    if (count + 1 === MAX_FAILURES) this.#tellFailure(event, now);
     return isBlocked ? now + FAILURE_WINDOW_MS : 0;
   }
 
   async record(event: AuditEvent): Promise<void> {
-    this.#store.record(event, Date.now());
+    this.#write(event, Date.now());
+  }
+
+  async breakGlass(event: AuditEvent): Promise<void> {
+    const now = Date.now();
+    if (this.#store.isBreakGlassTold(event.address, now - BREAK_GLASS_EVERY_MS)) return;
+    this.#write({ ...event, action: "break-glass" }, now);
   }
 
   async audit(query: AuditQuery): Promise<readonly AuditEntry[]> {
     return this.#store.audit(query);
   }
+
+  async chain(request: ChainRequest): Promise<ChainPage> {
+    return this.#store.chain(request);
+  }
+
+  #tellFailure(event: AuditEvent, now: Millis): void {
+    const told = this.#store.countOfNobody(now - FAILURE_LINES_WINDOW_MS);
+    if (told >= MAX_FAILURE_LINES) return;
+    this.#write(told + 1 === MAX_FAILURE_LINES ? { ...event, ...FLOOD } : event, now);
+  }
+
+  #write(event: AuditEvent, now: Millis): void {
+    this.ctx.storage.transactionSync(() => this.#store.record(event, now));
+  }
 }
+
+const FAILED = { action: "authentication.failed", detail: "no valid credential" };
+
+const FLOOD = { action: "authentication.flood", detail: "others fail too: they are not told for an hour" };
 
 /** In constant time: both are SHA-256 in hex. */
 function isEqual(a: string, b: string): boolean {

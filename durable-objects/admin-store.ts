@@ -4,11 +4,15 @@
  *
  * @module
  */
+import { contentOf, type ChainLine } from "../shared/engine/hash-chain.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import type { Role } from "../shared/wire/access.ts";
 import type { AccessToken, AuditEntry, AuditEvent, AuditQuery } from "../shared/wire/admin-rpc.ts";
+import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
+import { AuditChain, CHAIN_TABLE, type ChainedRows } from "./audit-chain.ts";
+import type { Migration } from "./schema.ts";
 
-export const ADMIN_MIGRATIONS: readonly string[] = [
+export const ADMIN_MIGRATIONS: readonly Migration[] = [
   `CREATE TABLE tokens (
      id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, hash TEXT NOT NULL, role TEXT NOT NULL, namespaces TEXT,
      created_at INTEGER NOT NULL, created_by TEXT NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER);
@@ -16,10 +20,19 @@ export const ADMIN_MIGRATIONS: readonly string[] = [
      number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, principal TEXT NOT NULL,
      action TEXT NOT NULL, target TEXT NOT NULL, detail TEXT NOT NULL, address TEXT NOT NULL, request_id TEXT NOT NULL);
    CREATE TABLE failures (source TEXT PRIMARY KEY, count INTEGER NOT NULL, since INTEGER NOT NULL)`,
+  `ALTER TABLE audit ADD COLUMN hash TEXT NOT NULL DEFAULT '';
+   CREATE INDEX audit_of_nobody ON audit (at) WHERE principal = 'anonymous';
+   CREATE INDEX audit_of_break_glass ON audit (address, at) WHERE action = 'break-glass';
+   ${CHAIN_TABLE}`,
+  // At most 100,000 rows: a release before kept no more.
+  (sql) => new AuditChain(sql, auditRows(sql)).begin(0),
 ];
 
-/** Rows of the audit log at most, some 50 MB; the oldest go first. */
-export const MAX_AUDIT = 100_000;
+/** Rows of the audit log at most, some 500 MB of the 10 GB that an object has; the oldest go first. */
+export const MAX_AUDIT = 1_000_000;
+
+/** Lines in one answer of the chain. */
+const MAX_PAGE = 1_000;
 
 interface TokenRow extends Record<string, SqlStorageValue> {
   id: string;
@@ -42,6 +55,7 @@ interface AuditRow extends Record<string, SqlStorageValue> {
   detail: string;
   address: string;
   request_id: string;
+  hash: string;
 }
 
 /** Failures of one source since an instant. */
@@ -58,9 +72,11 @@ export interface StoredToken extends AccessToken {
 
 export class AdminStore {
   readonly #sql: SqlStorage;
+  readonly #chain: AuditChain;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+    this.#chain = new AuditChain(sql, auditRows(sql));
   }
 
   token(id: string): StoredToken | null {
@@ -108,10 +124,14 @@ export class AdminStore {
     this.#sql.exec("DELETE FROM tokens WHERE expires_at < ?", before);
   }
 
-  /** Adds a line that nobody can change. */
-  record({ principal, action, target, detail, address, requestId }: AuditEvent, at: Millis): void {
+  /** Adds a line; one that is changed afterwards does not fit into the chain any more. Must be called in a transaction. */
+  record(event: AuditEvent, at: Millis): void {
+    const number = this.#chain.newest() + 1;
+    const { principal, action, target, detail, address, requestId } = event;
     this.#sql.exec(
-      "INSERT INTO audit (at, principal, action, target, detail, address, request_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      `INSERT INTO audit (number, at, principal, action, target, detail, address, request_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      number,
       at,
       principal,
       action,
@@ -120,7 +140,8 @@ export class AdminStore {
       address,
       requestId,
     );
-    this.#sql.exec("DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?", MAX_AUDIT);
+    this.#chain.append(number);
+    this.#pruneAudit(number - MAX_AUDIT);
   }
 
   /** Newest first. */
@@ -132,9 +153,46 @@ export class AdminStore {
       principal ?? null,
       limit,
     );
-    return [...rows].map(({ at, principal, action, target, detail, address, request_id: requestId }) => {
-      return { at, principal, action, target, detail, address, requestId };
+    return [...rows].map((row) => {
+      const { number, hash } = row;
+      return { ...entryOf({ ...row, requestId: row.request_id }), ...(hash === "" ? {} : { number, hash }) };
     });
+  }
+
+  /** The log as it can be checked, oldest first. */
+  chain({ after, limit }: ChainRequest): ChainPage {
+    return this.#chain.page(after, Math.min(limit, MAX_PAGE));
+  }
+
+  /** Lines since an instant that tell of somebody who had no credential. */
+  countOfNobody(since: Millis): number {
+    return this.#sql
+      .exec<{ count: number }>(
+        "SELECT count(*) AS count FROM audit WHERE principal = 'anonymous' AND at >= ?",
+        since,
+      )
+      .one().count;
+  }
+
+  /** Whether a line since an instant tells that the bootstrap token was used from an address. */
+  isBreakGlassTold(address: string, since: Millis): boolean {
+    const rows = this.#sql.exec(
+      "SELECT 1 FROM audit WHERE action = 'break-glass' AND address = ? AND at >= ? LIMIT 1",
+      address,
+      since,
+    );
+    return [...rows].length > 0;
+  }
+
+  /** Drops the lines up to a number. */
+  #pruneAudit(upTo: number): void {
+    const [last] = this.#sql.exec<{ number: number; hash: string }>(
+      "SELECT number, hash FROM audit WHERE number <= ? ORDER BY number DESC LIMIT 1",
+      upTo,
+    );
+    if (last === undefined) return;
+    this.#sql.exec("DELETE FROM audit WHERE number <= ?", upTo);
+    this.#chain.prune(last);
   }
 
   failures(source: string): Failures | null {
@@ -156,6 +214,29 @@ export class AdminStore {
   pruneFailures(before: Millis): void {
     this.#sql.exec("DELETE FROM failures WHERE since < ?", before);
   }
+}
+
+/** The rows of the log. What a line says is all of its columns. */
+function auditRows(sql: SqlStorage): ChainedRows {
+  return {
+    *read(after, limit): Generator<ChainLine> {
+      const rows = sql.exec<AuditRow>(
+        "SELECT * FROM audit WHERE number > ? ORDER BY number LIMIT ?",
+        after,
+        limit,
+      );
+      for (const row of rows) {
+        const { number, hash } = row;
+        const content = contentOf({ number, ...entryOf({ ...row, requestId: row.request_id }) });
+        yield { number, hash, content };
+      }
+    },
+    stamp: (number, hash) => void sql.exec("UPDATE audit SET hash = ? WHERE number = ?", hash, number),
+  };
+}
+
+function entryOf({ at, principal, action, target, detail, address, requestId }: AuditEntry): AuditEntry {
+  return { at, principal, action, target, detail, address, requestId };
 }
 
 function tokenOf(row: TokenRow): StoredToken {

@@ -1,11 +1,16 @@
 /**
  * The authority's audit: one line for everything that it issues, written
- * before it is signed, never changed, and deleted only when it is old.
+ * before it is signed, chained to the line before, and deleted only when it
+ * and all before it are old.
  *
  * @module
  */
+import { contentOf, type ChainLine } from "../shared/engine/hash-chain.ts";
 import type { Millis } from "../shared/engine/time.ts";
+import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
 import type { AuditLine } from "../shared/wire/authority-rpc.ts";
+import { AuditChain, CHAIN_TABLE, type ChainedRows } from "./audit-chain.ts";
+import type { Migration } from "./schema.ts";
 
 /** Lines that were written before there were others than tokens say so by their defaults. */
 export const AUDIT_MIGRATIONS: readonly string[] = [
@@ -15,11 +20,26 @@ export const AUDIT_MIGRATIONS: readonly string[] = [
    CREATE INDEX issued_by_id ON issued (id)`,
 ];
 
-/** How long it is known that something was issued, after it has expired: a month to find out that it should not have been. */
+/** Lines that a chain which begins covers, the newest: hashing them must not keep the authority from starting. */
+const MAX_CHAINED_AT_ONCE = 200_000;
+
+/** After all others: lines of a release before get their hashes. */
+export const CHAIN_MIGRATIONS: readonly Migration[] = [
+  `ALTER TABLE issued ADD COLUMN hash TEXT NOT NULL DEFAULT ''; ${CHAIN_TABLE}`,
+  (sql) => {
+    const { newest } = sql.exec<{ newest: number | null }>("SELECT max(serial) AS newest FROM issued").one();
+    new AuditChain(sql, issuedRows(sql)).begin((newest ?? 0) - MAX_CHAINED_AT_ONCE);
+  },
+];
+
+/** How long it is known that something was issued, at least, after it has expired: a month to find out that it should not have been. */
 const KEEP_ISSUED_MS: Millis = 30 * 86_400_000;
 
 /** Lines at most, about 500 MB of the 10 GB that an object has; the oldest go first. */
 const MAX_ISSUED = 1_000_000;
+
+/** Lines in one answer of the chain. */
+const MAX_PAGE = 1_000;
 
 type Row = Record<string, SqlStorageValue>;
 
@@ -33,22 +53,28 @@ interface AuditRow extends Row {
   requester: string;
   at: number;
   expiresAt: number;
+  hash: string;
 }
 
 const COLUMNS = `serial AS number, kind, id, subject, audience, kid AS issuer, requester, issued_at AS at,
-  expires_at AS expiresAt`;
+  expires_at AS expiresAt, hash`;
 
 export class AuditStore {
   readonly #sql: SqlStorage;
+  readonly #chain: AuditChain;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+    this.#chain = new AuditChain(sql, issuedRows(sql));
   }
 
-  record(line: Omit<AuditLine, "number">): void {
-    const [row] = this.#sql.exec<{ serial: number }>(
-      `INSERT INTO issued (kind, id, kid, subject, audience, requester, issued_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING serial`,
+  /** Must be called in a transaction. */
+  record(line: Omit<AuditLine, "number" | "hash">): void {
+    const number = this.#chain.newest() + 1;
+    this.#sql.exec(
+      `INSERT INTO issued (serial, kind, id, kid, subject, audience, requester, issued_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      number,
       line.kind,
       line.id,
       line.issuer,
@@ -58,7 +84,8 @@ export class AuditStore {
       line.at,
       line.expiresAt,
     );
-    this.#sql.exec("DELETE FROM issued WHERE serial <= ?", (row?.serial ?? 0) - MAX_ISSUED);
+    this.#chain.append(number);
+    this.#drop(number - MAX_ISSUED);
   }
 
   /** Lines before a number, of one subject or of all, newest first. */
@@ -71,7 +98,13 @@ export class AuditStore {
         subject,
         limit,
       )
-      .toArray();
+      .toArray()
+      .map((row) => ({ ...issuedOf(row), ...(row.hash === "" ? {} : { hash: row.hash }) }));
+  }
+
+  /** The log as it can be checked, oldest first. */
+  chain({ after, limit }: ChainRequest): ChainPage {
+    return this.#chain.page(after, Math.min(limit, MAX_PAGE));
   }
 
   /** When what has this `jti` or serial number expires; `null` when the audit does not know it. */
@@ -93,14 +126,52 @@ export class AuditStore {
     return [...this.#sql.exec("SELECT 1 FROM issued WHERE subject = ? LIMIT 1", subject)].length > 0;
   }
 
-  /** Deletes lines that are old enough. */
+  /** Deletes lines that are old enough, as do all before them: a chain loses its beginning, and nothing from its middle. */
   prune(now: Millis): void {
-    this.#sql.exec("DELETE FROM issued WHERE expires_at <= ?", now - KEEP_ISSUED_MS);
+    // Along the numbers, for the first that stays is near; the index on the end has all that stay.
+    const [first] = this.#sql.exec<{ serial: number }>(
+      "SELECT serial FROM issued WHERE +expires_at > ? ORDER BY serial LIMIT 1",
+      now - KEEP_ISSUED_MS,
+    );
+    this.#drop(first === undefined ? this.#chain.newest() : first.serial - 1);
   }
 
   /** When the oldest line is to go; `null` when there is none. */
   nextPrune(): Millis | null {
-    const [row] = this.#sql.exec<{ oldest: number | null }>("SELECT min(expires_at) AS oldest FROM issued");
-    return row === undefined || row.oldest === null ? null : row.oldest + KEEP_ISSUED_MS;
+    const [first] = this.#sql.exec<{ end: number }>(
+      "SELECT expires_at AS end FROM issued ORDER BY serial LIMIT 1",
+    );
+    return first === undefined ? null : first.end + KEEP_ISSUED_MS;
   }
+
+  /** Deletes the lines up to a number. */
+  #drop(upTo: number): void {
+    const [last] = this.#sql.exec<{ number: number; hash: string }>(
+      "SELECT serial AS number, hash FROM issued WHERE serial <= ? ORDER BY serial DESC LIMIT 1",
+      upTo,
+    );
+    if (last === undefined) return;
+    this.#sql.exec("DELETE FROM issued WHERE serial <= ?", upTo);
+    this.#chain.prune(last);
+  }
+}
+
+/** The rows of the log. What a line says is all of its columns. */
+function issuedRows(sql: SqlStorage): ChainedRows {
+  return {
+    *read(after, limit): Generator<ChainLine> {
+      const rows = sql.exec<AuditRow>(
+        `SELECT ${COLUMNS} FROM issued WHERE serial > ? ORDER BY serial LIMIT ?`,
+        after,
+        limit,
+      );
+      for (const row of rows) yield { number: row.number, hash: row.hash, content: contentOf(issuedOf(row)) };
+    },
+    stamp: (number, hash) => void sql.exec("UPDATE issued SET hash = ? WHERE serial = ?", hash, number),
+  };
+}
+
+function issuedOf(line: Omit<AuditLine, "hash">): Omit<AuditLine, "hash"> {
+  const { number, kind, id, subject, audience, issuer, requester, at, expiresAt } = line;
+  return { number, kind, id, subject, audience, issuer, requester, at, expiresAt };
 }

@@ -31,6 +31,7 @@ import type {
   Rotation,
   TrustMaterial,
 } from "../shared/wire/authority-rpc.ts";
+import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
 import { fail, succeed, type Outcome, type Problem } from "../shared/wire/problem.ts";
 import type { IssuedToken, IssueRequest } from "../shared/wire/rpc.ts";
 import { AuditStore } from "./authority-audit.ts";
@@ -205,6 +206,10 @@ export class AuthorityObject extends DurableObject<Env> implements AuthorityApi 
     }
     const page = { limit: Math.min(Math.max(limit, 1), MAX_PAGE), subject };
     return succeed(this.#audit.list({ ...page, before: Math.min(before, Number.MAX_SAFE_INTEGER) }));
+  }
+
+  async chain(request: ChainRequest): Promise<ChainPage> {
+    return this.#audit.chain(request);
   }
 
   async createJoinToken(request: JoinTokenRequest): Promise<Outcome<GrantedJoinToken>> {

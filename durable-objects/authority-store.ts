@@ -7,13 +7,14 @@
 import type { VerificationKey } from "../shared/engine/snapshot.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import type { KeyPair, PrivateJwk } from "../shared/identity/key.ts";
-import { AUDIT_MIGRATIONS } from "./authority-audit.ts";
+import { AUDIT_MIGRATIONS, CHAIN_MIGRATIONS } from "./authority-audit.ts";
 import { REVOCATION_MIGRATIONS } from "./authority-revocations.ts";
 import { JOIN_MIGRATIONS } from "./join-store.ts";
 import { CERTIFICATE_MIGRATIONS } from "./certificate-store.ts";
 import { forgottenAt, type Ring, type RingKey } from "./key-ring.ts";
+import type { Migration } from "./schema.ts";
 
-export const AUTHORITY_MIGRATIONS: readonly string[] = [
+export const AUTHORITY_MIGRATIONS: readonly Migration[] = [
   `CREATE TABLE keys (
      kid TEXT PRIMARY KEY, state TEXT NOT NULL, public_jwk TEXT NOT NULL, private_jwk TEXT NOT NULL,
      created_at INTEGER NOT NULL, published_at INTEGER, signs_since INTEGER, retired_at INTEGER);
@@ -28,6 +29,7 @@ export const AUTHORITY_MIGRATIONS: readonly string[] = [
   ...CERTIFICATE_MIGRATIONS,
   ...REVOCATION_MIGRATIONS,
   ...JOIN_MIGRATIONS,
+  ...CHAIN_MIGRATIONS,
 ];
 
 export interface SigningRow {

@@ -205,9 +205,10 @@ export class HealthObject extends DurableObject<Env> implements HealthApi {
 
   /** Stores a lease, and tells the registry if it must hear of it. */
   async #keep(service: string, held: HeldLease | null, lease: HeldLease): Promise<Outcome<Lease>> {
-    if (isTransition(held, lease)) await this.#transition(service, () => this.#store.put(lease));
+    const isChanged = isTransition(held, lease);
+    if (isChanged) await this.#transition(service, () => this.#store.put(lease));
     else await this.#renew(lease);
-    return succeed(describe(lease));
+    return succeed({ ...describe(lease), isChanged });
   }
 
   async #renew(lease: HeldLease): Promise<void> {

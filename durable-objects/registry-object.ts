@@ -15,6 +15,7 @@ import { countServices, servicesOf } from "../shared/compile/status.ts";
 import { warnings } from "../shared/compile/warnings.ts";
 import * as world from "../shared/compile/world.ts";
 import { DIRECTORY, type UnitKey } from "../shared/engine/snapshot.ts";
+import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
 import { parseDocuments } from "../shared/wire/parse.ts";
 import { fail, succeed, type FieldProblem, type Outcome } from "../shared/wire/problem.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
@@ -179,6 +180,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
   /** Newest first; at least 1 and at most the kept 1,000. */
   async revisions(limit: number): Promise<readonly Revision[]> {
     return this.#store.revisions(limit);
+  }
+
+  async chain(request: ChainRequest): Promise<ChainPage> {
+    return this.#store.chain(request);
   }
 
   /** What differs between two known revisions, in either direction; equal resources are left out. */

@@ -6,8 +6,12 @@
  */
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
 import type { Change, ChangeKind, ListRequest, Revision } from "../shared/wire/rpc.ts";
+import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
+import { sha256 } from "./audit-chain.ts";
 import { ORDER_MIGRATIONS, OUTLIER_ORDER_MIGRATIONS } from "./health-orders.ts";
+import { REVISION_CHAIN_MIGRATIONS, RevisionChain } from "./registry-chain.ts";
 import type { Step } from "./registry-change.ts";
+import type { Migration } from "./schema.ts";
 
 /**
  * Revisions that stay known to `diff` and `rollback`. A thousand is months of
@@ -20,7 +24,7 @@ export const KEPT_REVISIONS = 1_000;
 /** Changes told by one `revisions` answer; what is beyond is asked for by `diff`. Keeps an answer below 10 MB. */
 const MAX_TOLD_CHANGES = 20_000;
 
-export const REGISTRY_MIGRATIONS: readonly string[] = [
+export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   `CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
    CREATE TABLE resources (
      key TEXT PRIMARY KEY, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
@@ -40,6 +44,7 @@ export const REGISTRY_MIGRATIONS: readonly string[] = [
   ...ORDER_MIGRATIONS,
   "ALTER TABLE revisions ADD COLUMN via TEXT",
   ...OUTLIER_ORDER_MIGRATIONS,
+  ...REVISION_CHAIN_MIGRATIONS,
 ];
 
 /** What other objects publish into the registry. */
@@ -58,9 +63,11 @@ interface HeadRow extends Record<string, SqlStorageValue> {
 
 export class RegistryStore {
   readonly #sql: SqlStorage;
+  readonly #chain: RevisionChain;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+    this.#chain = new RevisionChain(sql);
   }
 
   // Resources
@@ -123,7 +130,7 @@ export class RegistryStore {
   record(head: RevisionHead, steps: readonly Step[]): void {
     const { revision, at, author, reason, via } = head;
     this.#sql.exec(
-      "INSERT INTO revisions VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO revisions (revision, at, author, reason, via) VALUES (?, ?, ?, ?, ?)",
       revision,
       at,
       author,
@@ -131,7 +138,9 @@ export class RegistryStore {
       via === undefined ? null : JSON.stringify(via),
     );
     for (const step of steps) this.#write(step, revision);
+    this.#chain.append(revision);
     const horizon = revision - KEPT_REVISIONS;
+    this.#chain.prune(horizon);
     this.#sql.exec("DELETE FROM changes WHERE revision <= ?", horizon);
     this.#sql.exec("DELETE FROM revisions WHERE revision <= ?", horizon);
   }
@@ -151,6 +160,11 @@ export class RegistryStore {
       told.push({ ...head, ...(via === null ? {} : { via: JSON.parse(via) }), changes });
     }
     return told;
+  }
+
+  /** The revisions as a log that can be checked, oldest first. */
+  chain(request: ChainRequest): ChainPage {
+    return this.#chain.page(request);
   }
 
   /** The resources that were changed after one revision, up to and with another, by key. */
@@ -220,15 +234,17 @@ export class RegistryStore {
   }
 
   #write({ key, ref, change, before, after }: Step, revision: number): void {
+    const body = after === null ? null : JSON.stringify(after);
     this.#sql.exec(
-      "INSERT INTO changes (revision, key, ref, change, before) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO changes (revision, key, ref, change, before, after_hash) VALUES (?, ?, ?, ?, ?, ?)",
       revision,
       key,
       JSON.stringify(ref),
       change,
       before === null ? null : JSON.stringify(before),
+      body === null ? null : sha256(body),
     );
-    if (after === null) {
+    if (body === null) {
       this.#sql.exec("DELETE FROM resources WHERE key = ?", key);
       return;
     }
@@ -238,7 +254,7 @@ export class RegistryStore {
       ref.kind,
       ref.namespace,
       ref.name,
-      JSON.stringify(after),
+      body,
     );
   }
 

@@ -4,17 +4,21 @@
  * @module
  */
 
+/** SQL, or what SQL alone cannot do. */
+export type Migration = string | ((sql: SqlStorage) => void);
+
 /**
  * Runs the migrations that this object has not seen yet, each at most once and
  * all or none. A migration that has shipped is never edited: add another.
  */
-export function migrate(storage: DurableObjectStorage, migrations: readonly string[]): void {
+export function migrate(storage: DurableObjectStorage, migrations: readonly Migration[]): void {
   storage.transactionSync(() => {
     storage.sql.exec("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY)");
     const { done } = storage.sql.exec<{ done: number }>("SELECT count(*) AS done FROM migrations").one();
     for (const [index, migration] of migrations.entries()) {
       if (index < done) continue;
-      storage.sql.exec(migration);
+      if (typeof migration === "string") storage.sql.exec(migration);
+      else migration(storage.sql);
       storage.sql.exec("INSERT INTO migrations VALUES (?)", index + 1);
     }
   });

@@ -4,6 +4,7 @@ import type { Io } from "../io.ts";
 import { outputOption, wholeNumber } from "../options.ts";
 import { renderData, renderTable } from "../output.ts";
 import { openSession } from "../session.ts";
+import { addVerify } from "./audit-verify.ts";
 
 interface Options {
   readonly limit: number;
@@ -12,12 +13,15 @@ interface Options {
   readonly output: "table" | "json" | "yaml";
 }
 
-/** Adds `selvedge audit`. */
+/** Adds `selvedge audit`, and `audit verify`. */
 export function addAudit(program: Command, io: Io): void {
-  program
+  const audit = program
     .command("audit")
     .summary("list who changed what, newest first")
-    .description("Changes of configuration have a revision: `selvedge diff` shows what they did.")
+    .description(
+      "Changes of configuration have a revision: `selvedge diff` shows what they did. With -o json, lines of the " +
+        "log have their hashes; `audit verify` checks them.",
+    )
     .option("--limit <n>", "at most so many, up to 1000", wholeNumber, 50)
     .option("--by <principal>", "only what this principal did, such as token/ci-deploy")
     .option("--before <time>", "only what happened before, to go on from there")
@@ -38,4 +42,5 @@ export function addAudit(program: Command, io: Io): void {
       ]);
       return io.out(renderTable(["AT", "BY", "ACTION", "TARGET", "DETAIL", "FROM"], rows));
     });
+  addVerify(audit, io);
 }

@@ -150,6 +150,7 @@ export const auditPage = z
             requester: z.string().meta({ description: "Who asked, by what proof." }),
             at: instant,
             expiresAt: instant,
+            hash: z.string().optional().meta({ description: "With which the chain of the log goes on." }),
           })
           .meta({ id: "AuditLine" }),
       )

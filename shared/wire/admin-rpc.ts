@@ -5,6 +5,7 @@
  * @module
  */
 import type { Principal, Role } from "./access.ts";
+import type { ChainPage, ChainRequest } from "./audit-chain.ts";
 import type { Outcome } from "./problem.ts";
 import type { Origin } from "./rpc.ts";
 
@@ -20,6 +21,9 @@ export interface AuditEvent extends Origin {
 export interface AuditEntry extends AuditEvent {
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** Of the line, and the hash with which the chain goes on; absent from lines that no chain covers. */
+  readonly number?: number;
+  readonly hash?: string;
 }
 
 export interface AuditQuery {
@@ -63,4 +67,8 @@ export interface AdminApi {
   strike(source: string, event: AuditEvent): Promise<number>;
   record(event: AuditEvent): Promise<void>;
   audit(query: AuditQuery): Promise<readonly AuditEntry[]>;
+  /** The log as it can be checked. */
+  chain(request: ChainRequest): Promise<ChainPage>;
+  /** Notes that the bootstrap token is used, at most once an hour from one address. */
+  breakGlass(event: AuditEvent): Promise<void>;
 }

@@ -362,6 +362,11 @@ export const auditList = z
             .int()
             .optional()
             .meta({ description: "Of a change of configuration: `diff` shows it." }),
+          number: z
+            .int()
+            .optional()
+            .meta({ description: "Of the line in the log of operations; absent from revisions." }),
+          hash: z.string().optional().meta({ description: "With which the chain of that log goes on." }),
         }),
       )
       .readonly(),

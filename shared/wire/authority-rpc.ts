@@ -5,6 +5,7 @@
  * @module
  */
 import type { VerificationKey } from "../engine/snapshot.ts";
+import type { ChainPage, ChainRequest } from "./audit-chain.ts";
 import type { Outcome } from "./problem.ts";
 import type { IssuedToken, IssueRequest } from "./rpc.ts";
 
@@ -135,6 +136,8 @@ export interface AuditLine {
   readonly requester: string;
   readonly at: number;
   readonly expiresAt: number;
+  /** With which the chain of the log goes on; absent from lines that no chain covers. */
+  readonly hash?: string;
 }
 
 export interface JoinTokenRequest {
@@ -204,6 +207,8 @@ export interface AuthorityApi {
   revocations(): Promise<readonly Revocation[]>;
   /** Newest first. */
   audit(request: AuditRequest): Promise<Outcome<readonly AuditLine[]>>;
+  /** The log as it can be checked. */
+  chain(request: ChainRequest): Promise<ChainPage>;
   createJoinToken(request: JoinTokenRequest): Promise<Outcome<GrantedJoinToken>>;
   /** Those that have not expired a day ago, newest first. */
   joinTokens(): Promise<readonly JoinToken[]>;

@@ -13,6 +13,7 @@ import type { Ejection, OutlierPolicy } from "../engine/outlier.ts";
 import type { Revocations, Unit, UnitKey, VerificationKey } from "../engine/snapshot.ts";
 import type { Rate } from "../engine/limit.ts";
 import type { Ask, Grant } from "../engine/limit-lease.ts";
+import type { ChainPage, ChainRequest } from "./audit-chain.ts";
 import type { CallReport, CallSeries, HostCounters } from "./call-record.ts";
 import type { Outcome } from "./problem.ts";
 import type { Resource, ResourceRef } from "./resource.ts";
@@ -223,6 +224,8 @@ export interface RegistryApi {
   list(request: ListRequest): Promise<readonly Resource[]>;
   get(ref: ResourceRef): Promise<Outcome<Resource>>;
   revisions(limit: number): Promise<readonly Revision[]>;
+  /** The revisions as a log that can be checked. */
+  chain(request: ChainRequest): Promise<ChainPage>;
   diff(from: number, to: number): Promise<Outcome<readonly Difference[]>>;
   rollback(revision: number, author: string, via?: Via): Promise<Outcome<ApplyAnswer>>;
   services(namespace: string | null): Promise<readonly ServiceStatus[]>;
@@ -256,6 +259,8 @@ export interface Lease {
   readonly expiresAt: number;
   /** How often to beat: a third of the lease. */
   readonly heartbeatEveryMs: number;
+  /** Whether the registry had to hear of it: not of a mere renewal. Absent from answers of a release before. */
+  readonly isChanged?: boolean;
 }
 
 /** An endpoint to be checked. */

@@ -38,6 +38,7 @@ const OPERATIONS: readonly (readonly [method: string, path: string, body: unknow
   ["GET", "/api/v1/access", null],
   ["DELETE", "/api/v1/access/0123456789ab", null],
   ["GET", "/api/v1/audit", null],
+  ["GET", "/api/v1/audit/chain?log=operations", null],
   ["POST", "/api/v1/explain", {}],
   ["GET", "/api/v1/topology", null],
   ["GET", "/api/v1/status", null],

@@ -120,7 +120,13 @@ test("what is issued is written down, by the key that signed it", async () => {
   const second = await issue({ workload: "shop/cart", ttlSeconds: 10, requester: "edge" });
   const issuedAt = Math.floor(Date.now() / 1000) * 1000;
   const [current] = kids(await authority().keys());
-  const common = { kind: "jwt-svid", kid: current, audience: CALLEE, issued_at: issuedAt };
+  const common = {
+    kind: "jwt-svid",
+    kid: current,
+    audience: CALLEE,
+    issued_at: issuedAt,
+    hash: expect.any(String),
+  };
   expect(await rows("SELECT * FROM issued")).toEqual([
     {
       ...common,
@@ -319,11 +325,24 @@ test("the audit forgets a token thirty days after it has expired", async () => {
   expect(await rows("SELECT id FROM issued")).toEqual([]);
 });
 
+test("what is issued for long keeps later lines in the audit: it loses none from its middle", async () => {
+  const outcome = await authority().issue({ ...REQUEST, ttlSeconds: 3_600 });
+  const { id: short } = await issue();
+  expect(outcome).toMatchObject({ ok: true });
+  pass(30 * DAY + 300_000);
+  await alarm();
+  expect(await rows("SELECT serial FROM issued ORDER BY serial")).toEqual([{ serial: 1 }, { serial: 2 }]);
+  expect(await rows("SELECT serial FROM issued WHERE id = '" + short + "'")).toEqual([{ serial: 2 }]);
+  pass(3_300_000);
+  await alarm();
+  expect(await rows("SELECT serial FROM issued")).toEqual([]);
+});
+
 test("the audit is bounded: the oldest line goes first", async () => {
   await issue();
   const second = await issue();
   await runInDurableObject(stub(), (_, state) => {
-    state.storage.sql.exec("UPDATE sqlite_sequence SET seq = 1000000 WHERE name = 'issued'");
+    state.storage.sql.exec("UPDATE chain SET head = 1000000");
   });
   const third = await issue();
   expect(await rows("SELECT id FROM issued ORDER BY serial")).toEqual([{ id: second.id }, { id: third.id }]);

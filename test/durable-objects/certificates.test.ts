@@ -119,6 +119,7 @@ test("what is issued is written down, by the intermediate that signed it", async
         requester: "test",
         at: second(),
         expiresAt: second() + 600_000,
+        hash: expect.stringMatching(/^[0-9a-f]{64}$/),
       },
     ],
   });

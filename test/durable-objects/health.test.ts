@@ -89,7 +89,7 @@ describe("leases", () => {
     const answer = await register("a");
     expect(answer).toEqual({
       ok: true,
-      value: { id: "a", expiresAt: expect.any(Number), heartbeatEveryMs: 10_000 },
+      value: { id: "a", expiresAt: expect.any(Number), heartbeatEveryMs: 10_000, isChanged: true },
     });
     await evictDurableObject(stub());
     const [lease] = await health().leases(SERVICE);
@@ -103,7 +103,7 @@ describe("leases", () => {
     const sequence = (await told())?.sequence;
     await evictDurableObject(stub());
     const beat = await health().heartbeat(SERVICE, "a");
-    expect(beat).toMatchObject({ ok: true, value: { id: "a" } });
+    expect(beat).toMatchObject({ ok: true, value: { id: "a", isChanged: false } });
     expect((await health().leases(SERVICE))[0]?.expiresAt).toBeGreaterThan(Date.now() + 20_000);
     await runDurableObjectAlarm(stub());
     expect(await told()).toEqual({ sequence, endpoints: ["a healthy"] });

@@ -49,6 +49,7 @@ test("the document describes every operation", () => {
     "GET /.well-known/spiffe/bundle",
     "GET /api/v1/access",
     "GET /api/v1/audit",
+    "GET /api/v1/audit/chain",
     "GET /api/v1/ca",
     "GET /api/v1/ca/audit",
     "GET /api/v1/ca/revocations",

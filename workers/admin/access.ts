@@ -50,6 +50,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   listAccess: "admin",
   revokeAccess: "admin",
   listAudit: "view-all",
+  readAuditChain: "admin",
 };
 
 /** An operation that a request asks for. */

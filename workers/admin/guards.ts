@@ -14,6 +14,7 @@ import { authorize, operationOf } from "./access.ts";
 import { isBootstrap, readBearer, unknownBearer } from "./bearer.ts";
 import { addressOf, type AdminEnv } from "./context.ts";
 import { assertPatience, strike } from "./failures.ts";
+import { tellBreakGlass } from "./note.ts";
 import { principalOf } from "./oidc.ts";
 
 type Guard = MiddlewareHandler<AdminEnv>;
@@ -88,6 +89,7 @@ async function authenticate(c: Context<AdminEnv>): Promise<Principal> {
   const bearer = readBearer(c.req.header("authorization"), c.req.header("cf-access-jwt-assertion"));
   if (typeof bearer !== "string") throw new MeshError(bearer);
   const principal = await principalBy(bearer, c.env);
+  if (principal === BOOTSTRAP) await tellBreakGlass(c, principal.id);
   if (principal !== null) return principal;
   await strike(c.env, address, c.var.requestId);
   throw new MeshError(unknownBearer(c.env.SELVEDGE_ADMIN_TOKEN_SHA256));

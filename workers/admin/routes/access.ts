@@ -6,8 +6,10 @@
  */
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import { adminOf, registryOf } from "../../../durable-objects/env.ts";
+import { adminOf, authorityOf, registryOf, type Env } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
+import { AUDIT_LOGS, auditChain, type AuditLog } from "../../../shared/wire/audit-chain.ts";
+import type { ChainPage, ChainRequest } from "../../../shared/wire/audit-chain.ts";
 import type { Revision } from "../../../shared/wire/rpc.ts";
 import { originOf, type AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
@@ -80,6 +82,33 @@ const audit = createRoute({
   responses: answers(wire.auditList, "The log."),
 });
 
+const chain = createRoute({
+  method: "get",
+  path: "/api/v1/audit/chain",
+  operationId: "readAuditChain",
+  summary: "A log with its hashes, oldest first: what shows whether somebody has changed it",
+  tags,
+  request: {
+    query: z.strictObject({
+      log: z.enum(AUDIT_LOGS),
+      after: z
+        .string()
+        .regex(/^\d{1,15}$/, "write a whole number")
+        .default("0")
+        .transform(Number)
+        .meta({ description: "Only lines with greater numbers." }),
+      limit: z
+        .string()
+        .regex(/^\d{1,4}$/, "write a whole number")
+        .default("1000")
+        .transform(Number)
+        .pipe(z.int().min(1).max(1000))
+        .meta({ param: { name: "limit", in: "query" }, description: "1 to 1,000; 1,000 unless given." }),
+    }),
+  },
+  responses: answers(auditChain, "A part of the log. The last is the one whose last line is the head."),
+});
+
 /** Adds the operations on access. */
 export function addAccessRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(whoAmI, (c) => c.json(c.var.principal, 200));
@@ -113,6 +142,17 @@ export function addAccessRoutes(app: OpenAPIHono<AdminEnv>): void {
     const items = [...events, ...changes].toSorted((a, b) => b.at - a.at).slice(0, limit);
     return c.json({ items }, 200);
   });
+
+  app.openapi(chain, async (c) => {
+    const { log, ...request } = c.req.valid("query");
+    return c.json(await readChain(c.env, log, request), 200);
+  });
+}
+
+/** Each log is kept by the object that writes it together with what it tells of. */
+function readChain(env: Env, log: AuditLog, request: ChainRequest): Promise<ChainPage> {
+  if (log === "operations") return adminOf(env).chain(request);
+  return log === "issuance" ? authorityOf(env).chain(request) : registryOf(env).chain(request);
 }
 
 /** As many as the registry keeps. */

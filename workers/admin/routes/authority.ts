@@ -6,11 +6,11 @@
  */
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import type { Context } from "hono";
-import { adminOf, authorityOf } from "../../../durable-objects/env.ts";
+import { authorityOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin-authority.ts";
 import { assertEdit, namespaceOf } from "../access.ts";
-import { originOf, type AdminEnv } from "../context.ts";
+import type { AdminEnv } from "../context.ts";
+import { note } from "../note.ts";
 import { answers, jsonBody } from "../operation.ts";
 import { asPem } from "../pem-answer.ts";
 import { unwrap } from "../problems.ts";
@@ -138,12 +138,4 @@ export function addAuthorityRoutes(app: OpenAPIHono<AdminEnv>): void {
     const items = unwrap(await authorityOf(c.env).audit({ limit, ...page }));
     return c.json({ items, next: items.length < limit ? null : (items.at(-1)?.number ?? null) }, 200);
   });
-}
-
-/** Writes a change of the authority to the audit log of the admin API. */
-async function note(
-  c: Context<AdminEnv>,
-  event: { readonly action: string; readonly target: string; readonly detail: string },
-): Promise<void> {
-  await adminOf(c.env).record({ ...originOf(c), ...event });
 }

@@ -6,13 +6,14 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { z } from "zod";
-import { adminOf, authorityOf } from "../../../durable-objects/env.ts";
+import { authorityOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin-authority.ts";
 import type { Joined } from "../../../shared/wire/authority-rpc.ts";
 import { fail, succeed, type Outcome } from "../../../shared/wire/problem.ts";
 import { assertEdit, namespaceOf } from "../access.ts";
-import { addressOf, originOf, type AdminEnv } from "../context.ts";
+import { addressOf, type AdminEnv } from "../context.ts";
 import { assertPatience, strike } from "../failures.ts";
+import { note } from "../note.ts";
 import { answers, jsonBody, PUBLIC } from "../operation.ts";
 import { asPem } from "../pem-answer.ts";
 import { unwrap } from "../problems.ts";
@@ -67,8 +68,7 @@ export function addJoinRoutes(app: OpenAPIHono<AdminEnv>): void {
     assertEdit(c.var.principal, namespaceOf(scope));
     const request = { scope, ttlSeconds, author: c.var.principal.id };
     const made = unwrap(await authorityOf(c.env).createJoinToken(request));
-    const event = { action: "join-token.create", target: made.id, detail: scope };
-    await adminOf(c.env).record({ ...originOf(c), ...event });
+    await note(c, { action: "join-token.create", target: made.id, detail: scope });
     return c.json(made, 200);
   });
 
@@ -76,8 +76,7 @@ export function addJoinRoutes(app: OpenAPIHono<AdminEnv>): void {
 
   app.openapi(remove, async (c) => {
     const gone = unwrap(await authorityOf(c.env).deleteJoinToken(c.req.valid("param").id));
-    const event = { action: "join-token.delete", target: gone.id, detail: gone.scope };
-    await adminOf(c.env).record({ ...originOf(c), ...event });
+    await note(c, { action: "join-token.delete", target: gone.id, detail: gone.scope });
     return c.json(gone, 200);
   });
 

@@ -11,9 +11,11 @@ import { parseLocality } from "../../../shared/engine/locality.ts";
 import * as wire from "../../../shared/wire/admin.ts";
 import { MeshError } from "../../../shared/wire/problem.ts";
 import { label, subdomain } from "../../../shared/wire/resource.ts";
+import type { Lease } from "../../../shared/wire/rpc.ts";
 import { mayView, type Principal } from "../../../shared/wire/access.ts";
 import { assertView } from "../access.ts";
 import type { AdminEnv } from "../context.ts";
+import { note } from "../note.ts";
 import { answers, jsonBody } from "../operation.ts";
 import { unwrap } from "../problems.ts";
 
@@ -115,27 +117,40 @@ export function addServiceRoutes(app: OpenAPIHono<AdminEnv>): void {
       ...(locality === undefined ? {} : { locality: parseLocality(locality) }),
     };
     const service = serviceKey(place);
-    return c.json(unwrap(await healthOf(c.env, service).register(service, request)), 200);
+    const lease = unwrap(await healthOf(c.env, service).register(service, request));
+    if (lease.isChanged !== false) {
+      await note(c, { action: "endpoint.register", target: `${service}/${id}`, detail: request.address });
+    }
+    return c.json(leaseOf(lease), 200);
   });
 
   app.openapi(heartbeat, async (c) => {
     const { id, ...place } = c.req.valid("param");
     const service = serviceKey(place);
-    return c.json(unwrap(await healthOf(c.env, service).heartbeat(service, id)), 200);
+    return c.json(leaseOf(unwrap(await healthOf(c.env, service).heartbeat(service, id))), 200);
   });
 
   app.openapi(drain, async (c) => {
     const { id, ...place } = c.req.valid("param");
     const service = serviceKey(place);
-    return c.json(unwrap(await healthOf(c.env, service).drain(service, id)), 200);
+    const lease = unwrap(await healthOf(c.env, service).drain(service, id));
+    if (lease.isChanged !== false) {
+      await note(c, { action: "endpoint.drain", target: `${service}/${id}`, detail: "" });
+    }
+    return c.json(leaseOf(lease), 200);
   });
 
   app.openapi(deregister, async (c) => {
     const { id, ...place } = c.req.valid("param");
     const service = serviceKey(place);
     unwrap(await healthOf(c.env, service).deregister(service, id));
+    await note(c, { action: "endpoint.deregister", target: `${service}/${id}`, detail: "" });
     return c.json({}, 200);
   });
+}
+
+function leaseOf({ id, expiresAt, heartbeatEveryMs }: Lease): z.infer<typeof wire.lease> {
+  return { id, expiresAt, heartbeatEveryMs };
 }
 
 function serviceKey(place: z.infer<typeof serviceParams>): string {
