@@ -62,10 +62,14 @@ export function holds(condition: Condition, input: AuthorizationInput, restricts
     case "source-address":
     case "remote-address":
       return addressHolds(condition, input, restricts);
-    case "unknown":
-      return restricts;
-    default:
+    case "user":
+    case "presenter":
+    case "audience":
+    case "claim":
       return userHolds(condition, input.user ?? null);
+    default:
+      // `unknown`, or of a kind that only a newer release knows.
+      return restricts;
   }
 }
 

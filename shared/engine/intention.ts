@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { matches, type StringMatch } from "./match.ts";
+import { matches, unknownKind, type StringMatch } from "./match.ts";
 import type { Caller, AuthorizationInput } from "./authorize.ts";
 
 /** Whom an intention is about. `anyone` is every caller, proven or not. */
@@ -129,19 +129,31 @@ function isFrom(source: IntentionSource, caller: Caller | null): boolean {
       return caller?.namespace === source.namespace;
     case "principal":
       return caller?.principal === source.principal;
+    default:
+      throw unknownKind(source);
   }
 }
 
-function holds({ path, methods, headers }: Permission, input: AuthorizationInput): boolean {
+function holds({ action, path, methods, headers }: Permission, input: AuthorizationInput): boolean {
   return (
     (path === null || matches(path, input.path)) &&
     (methods.length === 0 || methods.includes(input.method)) &&
-    headers.every((condition) => meets(condition, input.headers.get(condition.name)))
+    headers.every((condition) => meets(condition, input.headers.get(condition.name), action === "allow"))
   );
 }
 
-function meets(condition: HeaderCondition, sent: string | null): boolean {
-  return isMatch(condition, sent) !== condition.isInverted;
+/**
+ * A field of several lines is one text with commas. As with other policies
+ * (`access-condition.ts`) each part counts like the whole where that keeps a
+ * call out.
+ */
+function meets(condition: HeaderCondition, sent: string | null, isLettingIn: boolean): boolean {
+  const countsParts = isLettingIn === condition.isInverted;
+  const texts =
+    sent !== null && countsParts && sent.includes(",")
+      ? [sent, ...sent.split(",").map((part) => part.trim())]
+      : [sent];
+  return texts.some((text) => isMatch(condition, text)) !== condition.isInverted;
 }
 
 function isMatch({ kind, value, ignoresCase }: HeaderCondition, sent: string | null): boolean {
@@ -158,5 +170,7 @@ function isMatch({ kind, value, ignoresCase }: HeaderCondition, sent: string | n
       return text.includes(value);
     case "present":
       return true;
+    default:
+      throw unknownKind(kind);
   }
 }

@@ -16,7 +16,12 @@ export type StringMatch =
   | { readonly kind: "contains"; readonly value: string }
   | { readonly kind: "present" };
 
-/** Decides whether `value` satisfies the match. The empty string is never present, but may be a prefix of itself. */
+/**
+ * Decides whether `value` satisfies the match. The empty string is never
+ * present, but may be a prefix of itself. Throws at a kind that only a newer
+ * release knows: a policy that cannot be read must not be taken for one that
+ * does not match.
+ */
 export function matches(match: StringMatch, value: string): boolean {
   switch (match.kind) {
     case "exact":
@@ -29,7 +34,14 @@ export function matches(match: StringMatch, value: string): boolean {
       return value.includes(match.value);
     case "present":
       return value !== "";
+    default:
+      throw unknownKind(match);
   }
+}
+
+/** What to throw at a value of a union that has no such member here: it came from a newer release. */
+export function unknownKind(value: never): Error {
+  return new Error(`a kind that this release does not know: ${JSON.stringify(value).slice(0, 128)}`);
 }
 
 /** Decides whether any match of the list holds; an empty list holds for nothing. */

@@ -10,7 +10,7 @@ export interface PemBlock {
   readonly base64: string;
 }
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,64})-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----/g;
+const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,64})-----\s([A-Za-z0-9+/=\s]+)-----END \1-----/g;
 
 /** All blocks of a text, in order. What stands around them is left out, as tools print it there. */
 export function readPem(text: string): readonly PemBlock[] {

@@ -30,3 +30,10 @@ test.each([
 ])("%j of a field that says %j", (lists, value, expected) => {
   expect(held(lists, value)).toBe(expected);
 });
+
+test("what only a newer release knows is no way in", () => {
+  const condition: Condition = JSON.parse('{ "kind": "weather", "values": ["fair"] }');
+  const headers = { get: () => null };
+  const input = { caller: null, host: "a", port: 80, method: "GET", path: "/", headers, now: 0 };
+  expect([holds(condition, input, true), holds(condition, input, false)]).toEqual([true, false]);
+});

@@ -102,6 +102,21 @@ test.each<[permission: intention.Permission, sent: string | null, holds: boolean
   expect(verdict !== null).toBe(holds);
 });
 
+test.each<[action: "allow" | "deny", isInverted: boolean, sent: string, holds: boolean]>([
+  ["deny", false, "x, bc", true],
+  ["deny", false, "x,bc ,y", true],
+  ["deny", false, "x, bcd", false],
+  ["allow", false, "x, bc", false],
+  ["allow", true, "x, bc", false],
+  ["allow", true, "x, y", true],
+  ["deny", true, "x, bc", true],
+  ["deny", true, "bc", false],
+])("%s with inverted %s and the lines %s: %s", (action, isInverted, sent, holds) => {
+  const permission = { ...header("exact", "bc", { isInverted }), action };
+  const input = call(null, { headers: new Headers({ "x-a": sent }) });
+  expect(intention.decide([intend(ANYONE, permission)], input) !== null).toBe(holds);
+});
+
 test("intentions stand between DENY and ALLOW policies", () => {
   const rule = { policy: "p", rule: 0, from: [], to: [] };
   const intentions = [intend(API, ALLOW)];

@@ -205,6 +205,61 @@ test.each(DAMAGED.filter(([name]) => name !== "allow is null"))(
   },
 );
 
+/** Parts of policies that only a newer release knows, where not to match would be to let in. */
+const NEWER: Readonly<Record<string, object>> = {
+  "a condition": { deny: [{ ...FOR_ALL, when: [{ kind: "weather", values: ["fair"] }] }], allow: null },
+  "a match of paths": {
+    deny: [{ ...FOR_ALL, to: [{ paths: [{ kind: "sounds-like", value: "/a" }] }] }],
+    allow: null,
+  },
+  "a match of principals": {
+    deny: [{ ...FOR_ALL, from: [{ principals: [{ kind: "sounds-like", value: "web" }] }] }],
+    allow: null,
+  },
+  "a match that lets in what it does not match": {
+    deny: [],
+    allow: [{ ...FOR_ALL, to: [{ notPaths: [{ kind: "sounds-like", value: "/a" }] }] }],
+  },
+  "an intention's source": {
+    deny: [],
+    allow: null,
+    intentions: [{ policy: "shop/i", rule: 0, source: { kind: "planet" }, permissions: [] }],
+  },
+  "an intention's condition": {
+    deny: [],
+    allow: null,
+    intentions: [
+      {
+        policy: "shop/i",
+        rule: 0,
+        source: { kind: "anyone" },
+        permissions: [
+          {
+            action: "deny",
+            path: null,
+            methods: [],
+            headers: [
+              { name: "x-a", kind: "sounds-like", value: "a", ignoresCase: false, isInverted: false },
+            ],
+          },
+        ],
+      },
+    ],
+  },
+};
+
+test.each(Object.entries(NEWER))(
+  "nobody gets in by %s that this release does not know",
+  async (_what, authorization) => {
+    const inbound = [{ ...PERMISSIVE, authorization } as InboundPolicy];
+    const { kit, sent } = setUp(service("reviews", { inbound }), [ok]);
+    const request = new Request("http://reviews/", { headers: { "x-a": "a" } });
+
+    expect((await kit.run(carry(kit.mesh, request, reception()))).status).toBeGreaterThanOrEqual(400);
+    expect(sent).toEqual([]);
+  },
+);
+
 test("nobody gets in when an input cannot be read", async () => {
   const inbound = [
     {
