@@ -124,6 +124,8 @@ function remedy(problem: ProblemDocument): readonly string[] {
       return ["Pass --token, set SELVEDGE_ADMIN_TOKEN, or run where .selvedge/admin-token lies."];
     case "config.revision":
       return ["See what changed with `selvedge revisions`, then apply again on that revision."];
+    case "config.flips":
+      return ["See them with `selvedge authz simulate`; apply with --force if that is what is meant."];
     case "internal":
       return [`Look for ${problem.instance} in the mesh's logs.`];
     default:

@@ -43,6 +43,8 @@ export interface Env {
   readonly SELVEDGE_TRUSTED_HOPS?: string;
   /** Where the edge is, `region` or `region/zone`; what the platform tells of requests unless set. */
   readonly SELVEDGE_LOCALITY?: string;
+  /** `off`: no calls are recorded for simulations, and what joined Workers record is dropped. */
+  readonly SELVEDGE_RECORD_CALLS?: string;
   /** Where the registry keeps copies of compiled units, for hosts that start while it is out of reach. */
   readonly SNAPSHOTS?: KVNamespace;
   /** How old these copies may be, as a duration such as `24h`, the default. */
@@ -84,6 +86,11 @@ export function rateLimitOf(env: Env, policy: string, key: string): RateLimitApi
 /** The telemetry object that isolates report to. */
 export function telemetryOf(env: Env): TelemetryApi {
   return asApi(env.TELEMETRY.getByName("0"));
+}
+
+/** Whether calls are recorded for simulations. */
+export function recordsCalls({ SELVEDGE_RECORD_CALLS }: Env): boolean {
+  return SELVEDGE_RECORD_CALLS !== "off";
 }
 
 /** FNV-1a, 32 bits: spreads keys evenly; nothing secret depends on it. */

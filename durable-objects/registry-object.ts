@@ -16,8 +16,8 @@ import { warnings } from "../shared/compile/warnings.ts";
 import * as world from "../shared/compile/world.ts";
 import { DIRECTORY, type UnitKey } from "../shared/engine/snapshot.ts";
 import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
-import { parseDocuments } from "../shared/wire/parse.ts";
-import { fail, succeed, type FieldProblem, type Outcome } from "../shared/wire/problem.ts";
+import type { PolicyPreview } from "../shared/wire/policy-preview.ts";
+import { succeed, type FieldProblem, type Outcome } from "../shared/wire/problem.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
 import type {
   ApplyAnswer,
@@ -28,6 +28,7 @@ import type {
   KeyPublication,
   ListRequest,
   MeshStatus,
+  PreviewRequest,
   RegistryApi,
   Revision,
   ServiceStatus,
@@ -39,23 +40,17 @@ import type {
 import type { Env } from "./env.ts";
 import { Errands } from "./errands.ts";
 import { HealthOrders } from "./health-orders.ts";
-import {
-  invert,
-  isSameContent,
-  planApply,
-  planRemove,
-  planRestore,
-  refOf,
-  type Step,
-} from "./registry-change.ts";
+import { invert, isSameContent, planRestore, type Step } from "./registry-change.ts";
 import { compile, compileChange, keepSmall, loadWorld, move, type Compiled } from "./registry-world.ts";
 import { REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
 import { answerSync } from "./registry-sync.ts";
 import { RegistryWatch } from "./registry-watch.ts";
 import { crowding } from "./registry-crowding.ts";
-import { clashes, judge } from "./registry-foreign.ts";
-import { forbidden, invalid, notFound, unknownRevision } from "./registry-refusals.ts";
-import { readOwners, seizures, trespasses, type Ownership } from "./registry-tenancy.ts";
+import { clashes } from "./registry-foreign.ts";
+import { planDeletion, planDocuments, withDeletions, type Ground } from "./registry-plan.ts";
+import { previewOf } from "./registry-preview.ts";
+import { invalid, notFound, unknownRevision } from "./registry-refusals.ts";
+import { readOwners, seizures } from "./registry-tenancy.ts";
 import { overweight } from "./registry-weight.ts";
 import { migrate } from "./schema.ts";
 import { SnapshotOutbox } from "./snapshot-outbox.ts";
@@ -114,25 +109,10 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   /** Creates and configures resources: all of the documents or none. */
   async apply(request: ApplyRequest): Promise<Outcome<ApplyAnswer>> {
-    const { documents, defaultNamespace, ifRevision, author, via, dryRun } = request;
-    const parsed = parseDocuments(documents, {
-      ...(defaultNamespace === undefined ? {} : { defaultNamespace }),
-      allowPrivateEndpoints: this.#allowsPrivateEndpoints(),
-    });
-    if (!parsed.ok) return invalid(parsed.problems);
-    const foreign = trespasses(parsed.resources, request, this.#ownership());
-    if (foreign.length > 0) return forbidden(foreign);
-    const { problems, notes } = judge(this.#loadWorld(), parsed.resources, this.#allowsPrivateEndpoints());
-    if (problems.length > 0) return invalid(problems);
-    const revision = this.#store.revision();
-    if (ifRevision !== undefined && ifRevision !== revision) {
-      const detail = `The mesh is at revision ${revision}, not ${ifRevision}. Look at what changed and apply again.`;
-      return fail({ code: "config.revision", detail });
-    }
-    const stamp = { now: new Date().toISOString(), newUid: () => crypto.randomUUID() };
-    const applied = parsed.resources.map((resource) => planApply(resource, this.#find, stamp));
-    const steps = request.prune === true ? [...applied, ...this.#planPrune(applied, request)] : applied;
-    const { namespaces } = request;
+    const { author, via, dryRun, namespaces } = request;
+    const plan = planDocuments(request, this.#ground());
+    if (!plan.ok) return plan;
+    const { steps, notes } = plan.value;
     return this.#change(steps, {
       author,
       via,
@@ -145,15 +125,24 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   /** Deletes resources: all of them, or none when one does not exist. */
   async remove(refs: readonly ResourceRef[], author: string, via?: Via): Promise<Outcome<ApplyAnswer>> {
-    const distinct = new Map(refs.map((ref) => [resourceKey(ref), ref]));
-    const steps: Step[] = [];
-    const missing: ResourceRef[] = [];
-    for (const ref of distinct.values()) {
-      const step = planRemove(ref, this.#find);
-      if (step === null) missing.push(ref);
-      else steps.push(step);
-    }
-    return missing.length > 0 ? notFound(missing) : this.#change(steps, { author, via, reason: "delete" });
+    const steps = planDeletion(refs, this.#store);
+    return steps.ok ? this.#change(steps.value, { author, via, reason: "delete" }) : steps;
+  }
+
+  /** What a change would make of the policies of some units. Whatever an apply would refuse is refused. */
+  async preview(request: PreviewRequest): Promise<Outcome<PolicyPreview>> {
+    const plan = planDocuments(request, this.#ground());
+    if (!plan.ok) return plan;
+    const deletion = planDeletion(request.refs, this.#store);
+    if (!deletion.ok) return deletion;
+    const steps = withDeletions(plan.value.steps, deletion.value);
+    let seen: ReturnType<typeof previewOf> = { touched: [], omitted: [] };
+    const { namespaces } = request;
+    const cause = { author: "", reason: "preview", isDryRun: true, namespaces };
+    const changed = this.#change(steps, cause, (compiled) => {
+      seen = previewOf(this.#units, compiled, request.units);
+    });
+    return changed.ok ? succeed({ revision: changed.value.revision, ...seen }) : changed;
   }
 
   /** Makes a new revision with the content of an earlier one. */
@@ -253,26 +242,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     this.#publish("trust", "", { sequence, body }, (current) => world.setTrust(current, body));
   }
 
-  #ownership(): Ownership {
+  #ground(): Ground {
     return {
-      bindings: readOwners(this.env.SELVEDGE_BINDING_NAMESPACES),
-      countWith: (namespace, keys) => this.#store.countWith(namespace, keys),
+      store: this.#store,
+      world: this.#loadWorld(),
+      ownership: {
+        bindings: readOwners(this.env.SELVEDGE_BINDING_NAMESPACES),
+        countWith: (namespace, keys) => this.#store.countWith(namespace, keys),
+      },
+      allowsPrivateEndpoints: this.env.SELVEDGE_PRIVATE_ENDPOINTS === "allow",
     };
-  }
-
-  #allowsPrivateEndpoints(): boolean {
-    return this.env.SELVEDGE_PRIVATE_ENDPOINTS === "allow";
-  }
-
-  /** Deletes what no step of an apply keeps, of what the apply may change. */
-  #planPrune(kept: readonly Step[], request: ApplyRequest): Step[] {
-    const keys = new Set(kept.map(({ key }) => key));
-    return [...this.#store.resources({})].flatMap((resource) => {
-      const ref = refOf(resource);
-      const isKept = keys.has(resourceKey(ref)) || !isWithin(request, ref.namespace);
-      const step = isKept ? null : planRemove(ref, this.#find);
-      return step === null ? [] : [step];
-    });
   }
 
   readonly #find = (key: string): Resource | null => this.#store.resource(key);
@@ -282,7 +261,11 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
    * only it can tell what is compiled and what dangles; it moves back when the
    * change is not to be, and is thrown away when anything fails on the way.
    */
-  #change(planned: readonly Step[], cause: Cause): Outcome<ApplyAnswer> {
+  #change(
+    planned: readonly Step[],
+    cause: Cause,
+    look: (compiled: Compiled) => void = () => undefined,
+  ): Outcome<ApplyAnswer> {
     const steps = planned.filter((step) => step.change !== "unchanged");
     const current = this.#loadWorld();
     try {
@@ -302,6 +285,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
       const isMeant = problems.length === 0 && cause.isDryRun !== true;
       if (!isMeant) move(current, invert(steps));
       if (problems.length > 0) return invalid(problems);
+      look(compiled);
       if (isMeant && steps.length > 0) this.#commit({ keys, compiled }, () => this.#record(steps, cause));
       const changes = planned.map(({ ref, change }) => ({ ref, change }));
       return succeed({
@@ -397,8 +381,4 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 function withStatus(current: world.World, resource: Resource): Resource {
   const status = statusOf(current, resource);
   return status === null ? resource : { ...resource, status };
-}
-
-function isWithin({ namespaces }: ApplyRequest, namespace: string): boolean {
-  return namespaces === undefined || namespaces.includes(namespace);
 }

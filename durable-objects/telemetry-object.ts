@@ -5,10 +5,20 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Millis } from "../shared/engine/time.ts";
+import type { UnitKey } from "../shared/engine/snapshot.ts";
 import type { CallReport } from "../shared/wire/call-record.ts";
-import type { IsolatesStatus, TelemetryApi, TelemetryTotals, Topology } from "../shared/wire/rpc.ts";
+import type {
+  CallsOfUnit,
+  IsolatesStatus,
+  StoredCall,
+  TelemetryApi,
+  TelemetryTotals,
+  Topology,
+} from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
 import { migrate } from "./schema.ts";
+import { recordable } from "./telemetry-calls-check.ts";
+import { CallStore } from "./telemetry-calls.ts";
 import { countableHost, countableSeries, countableView, isNumbered } from "./telemetry-check.ts";
 import { MINUTE_MS, TELEMETRY_MIGRATIONS, TelemetryStore } from "./telemetry-store.ts";
 import { edgesOf, topologyOf } from "./telemetry-topology.ts";
@@ -19,13 +29,18 @@ const WINDOW_MINUTES = 5;
 /** In the first moments of a mesh: shorter, and one call would look like a flood. */
 const MIN_WINDOW_MS: Millis = 1_000;
 
+/** While nothing is left but recorded calls. */
+const HOUR_MS: Millis = 3_600_000;
+
 export class TelemetryObject extends DurableObject<Env> implements TelemetryApi {
   readonly #store: TelemetryStore;
+  readonly #calls: CallStore;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     migrate(ctx.storage, TELEMETRY_MIGRATIONS);
     this.#store = new TelemetryStore(ctx.storage.sql);
+    this.#calls = new CallStore(ctx.storage.sql);
   }
 
   /**
@@ -58,11 +73,23 @@ export class TelemetryObject extends DurableObject<Env> implements TelemetryApi 
     return topologyOf(this.#store.edges(first, minuteOf(now)), windowMs);
   }
 
-  /** Forgets old windows and hosts. */
+  /** The units of which calls were recorded in the last 24 hours, and how many; of one namespace or of all. */
+  async recordedUnits(namespaces: readonly string[] | null): Promise<readonly CallsOfUnit[]> {
+    return this.#calls.units(namespaces, Date.now());
+  }
+
+  /** The calls recorded of some units in the last 24 hours, newest first: 10,000 at most. */
+  async recordedCalls(units: readonly UnitKey[]): Promise<readonly StoredCall[]> {
+    return this.#calls.calls(units, Date.now());
+  }
+
+  /** Forgets old windows, hosts and calls. */
   override async alarm(): Promise<void> {
     const now = Date.now();
     this.#store.prune(firstMinute(now), now);
+    this.#calls.prune(now);
     if (this.#store.isPrunable()) await this.#arm();
+    else if (!this.#calls.isEmpty()) await this.ctx.storage.setAlarm(now + HOUR_MS);
   }
 
   #add(report: CallReport, now: Millis): void {
@@ -73,13 +100,15 @@ export class TelemetryObject extends DurableObject<Env> implements TelemetryApi 
     const overflowed = series.reduce((sum, each) => sum + this.#store.addSeries(each), 0);
     for (const edge of edgesOf(series)) this.#store.addEdge(minuteOf(now), edge);
     for (const [name, value] of countableHost(report)) this.#store.addHost(name, value);
+    for (const sample of recordable(report)) this.#calls.add(sample, now);
     if (overflowed > 0) this.#store.addHost("overflowedCalls", overflowed);
   }
 
   /** On every report, since the platform drops an alarm whose handler failed six times. */
   async #arm(): Promise<void> {
     const armed = await this.ctx.storage.getAlarm();
-    if (armed === null) await this.ctx.storage.setAlarm(Date.now() + MINUTE_MS);
+    const next = Date.now() + MINUTE_MS;
+    if (armed === null || armed > next) await this.ctx.storage.setAlarm(next);
   }
 }
 

@@ -23,6 +23,9 @@ export const TELEMETRY_MIGRATIONS: readonly string[] = [
    CREATE TABLE began (at INTEGER NOT NULL)`,
   `ALTER TABLE reporters ADD COLUMN version INTEGER;
    ALTER TABLE reporters ADD COLUMN is_current INTEGER`,
+  `CREATE TABLE calls (
+     id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, unit TEXT NOT NULL, call TEXT NOT NULL,
+     is_admitted INTEGER NOT NULL, calls INTEGER NOT NULL, seen_at INTEGER NOT NULL, UNIQUE (unit, call))`,
 ];
 
 /** Series at most, besides those named `other`: about 4 MB of an answer. */

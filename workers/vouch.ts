@@ -18,11 +18,14 @@ export function reporterOf(caller: Caller, reporter: string): string {
   return `${workloadOf(caller)}#${reporter.slice(0, MAX_NAME_LENGTH)}`;
 }
 
-/** A report of calls, of which the Worker itself made every one. */
+/** A report of calls, of which the Worker itself made every one. It records what its own namespace's workloads decided. */
 export function vouchedCalls(caller: Caller, report: CallReport): CallReport {
   const source = workloadOf(caller);
   const series = report.series.map((each) => ({ ...each, labels: { ...each.labels, source } }));
-  return { ...report, reporter: reporterOf(caller, report.reporter), series };
+  const vouched = { ...report, reporter: reporterOf(caller, report.reporter), series };
+  if (report.calls === undefined) return vouched;
+  const own = `workload:${caller.namespace}/`;
+  return { ...vouched, calls: report.calls.filter(({ call }) => call.unit.startsWith(own)) };
 }
 
 /** Reports of circuits that an isolate of the Worker keeps. */

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { checkAnswer, type CheckAnswer, type CheckedDecision } from "../../shared/wire/authz-check.ts";
 import { EXIT, Failure } from "../failure.ts";
 import type { Io } from "../io.ts";
+import { addSimulate } from "./simulate.ts";
 import { collect, outputOption, parseHeader, wholeNumber } from "../options.ts";
 import { paint, plain, renderData, renderTable } from "../output.ts";
 import { openSession } from "../session.ts";
@@ -34,6 +35,7 @@ export function addAuthz(program: Command, io: Io): void {
     render: (out, answer) => `${renderVerdicts(out, answer)}\n${renderSteps(answer)}`,
     tellsByCode: false,
   });
+  addSimulate(authz, io);
 }
 
 interface Question {

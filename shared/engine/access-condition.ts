@@ -6,7 +6,7 @@
  */
 import { isWithin, type AddressBlock, type NetworkAddress } from "./address-block.ts";
 import type { AuthorizationInput } from "./authorize.ts";
-import { claimAt, type EndUser } from "./end-user.ts";
+import { claimTexts, type EndUser } from "./end-user.ts";
 import { matches, matchesAny, type StringMatch } from "./match.ts";
 
 /** One of `values` must match, none of `notValues` may. Absent: no condition. */
@@ -118,7 +118,7 @@ function userHolds(condition: UserCondition, user: EndUser | null): boolean {
     case "audience":
       return listHolds(condition, user?.audiences ?? []);
     case "claim":
-      return listHolds(condition, textsOf(user === null ? undefined : claimAt(user.claims, condition.path)));
+      return listHolds(condition, user === null ? [] : claimTexts(user.claims, condition.path));
   }
 }
 
@@ -129,9 +129,4 @@ function isUser({ issuer, subject }: UserMatch, user: EndUser): boolean {
 
 function listHolds(condition: Lists<StringMatch>, texts: readonly string[]): boolean {
   return valuesHold(condition, (match) => texts.some((text) => matches(match, text)));
-}
-
-function textsOf(claim: unknown): readonly string[] {
-  if (typeof claim === "string") return [claim];
-  return Array.isArray(claim) ? claim.filter((item) => typeof item === "string") : [];
 }

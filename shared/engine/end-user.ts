@@ -74,3 +74,10 @@ export function claimAt(claims: Claims, path: readonly string[]): unknown {
   }
   return value;
 }
+
+/** The texts of a claim: itself, or those in its list. What is neither text nor list is not there. */
+export function claimTexts(claims: Claims, path: readonly string[]): readonly string[] {
+  const claim = claimAt(claims, path);
+  if (typeof claim === "string") return [claim];
+  return Array.isArray(claim) ? claim.filter((item) => typeof item === "string") : [];
+}

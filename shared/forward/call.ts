@@ -4,6 +4,7 @@
  * @module
  */
 import type { Caller } from "../engine/authorize.ts";
+import type { EndUser } from "../engine/end-user.ts";
 import type { Priority } from "../engine/priority.ts";
 import type { RequestView } from "../engine/request.ts";
 import type { Millis } from "../engine/time.ts";
@@ -32,6 +33,8 @@ export interface Trail {
   isMetered: boolean;
   /** The policy rule that decided, for the log: never for the caller. */
   decider: string;
+  /** For whom the call is made, as the inbound half has verified last; `null` for nobody in particular. */
+  user: EndUser | null;
   /** What rate limits tell the caller of an admitted call. */
   limitFields: readonly (readonly [name: string, value: string])[];
   /** What the inbound half changes of the fields that the callee sees. */
@@ -94,6 +97,7 @@ export function startTrail(arrivedAt: Millis, requestId: string, method: string)
     tries: 0,
     isMetered: true,
     decider: "",
+    user: null,
     limitFields: NO_FIELDS,
     edits: NO_FIELDS,
   };

@@ -11,7 +11,7 @@ import type { Call } from "./call.ts";
 import { applyEdits } from "./end-users.ts";
 import { suffer } from "./faults.ts";
 import { admit, admitAnew } from "./inbound.ts";
-import type { AdmissionInput } from "./inbound.ts";
+import type { AdmissionInput, Arrival } from "./inbound.ts";
 import { hostOf, portOf } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { refuse } from "./refusal.ts";
@@ -26,7 +26,7 @@ export async function admitTo(call: Call, plan: Plan, endpoint: Endpoint): Promi
   const policy = plan.service.unit.inbound[endpoint.inbound];
   // Checked when the unit came in; should it ever be wrong, nobody gets by.
   if (policy === undefined) return refuse("authz.error", "The endpoint's policies are not known.");
-  const refusal = await admit(call.mesh, policy, inputOf(call, plan), call.trail);
+  const refusal = await admit(call.mesh, policy, arrivalOf(call, plan, endpoint), call.trail);
   if (refusal !== null) return refusal;
   if (call.trail.edits.length === 0) return call;
   const headers = new Headers(call.headers);
@@ -52,6 +52,10 @@ export async function admitToAnew(call: Call, plan: Plan): Promise<Refusal | nul
     inputOf(call, { ...plan, port: portOf(linked, plan.port) }),
     startTrail(0, call.trail.requestId, call.trail.method),
   );
+}
+
+function arrivalOf(call: Call, plan: Plan, { id }: Endpoint): Arrival {
+  return { ...inputOf(call, plan), service: plan.service.id, endpoint: id };
 }
 
 function inputOf(call: Call, plan: Plan): AdmissionInput {

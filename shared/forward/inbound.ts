@@ -16,6 +16,7 @@ import { identifyUser } from "./end-users.ts";
 import type { UserCredentials } from "./end-users.ts";
 import type { Shown } from "./identify.ts";
 import { takeAll } from "./limits.ts";
+import * as recording from "./recording.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
@@ -32,6 +33,14 @@ export interface AdmissionInput extends InboundInput {
   readonly shown: Shown;
 }
 
+/** A call at the workload that is to answer it. */
+export interface Arrival extends AdmissionInput {
+  /** `namespace/name` of the service called; `null` at the workload itself. */
+  readonly service: string | null;
+  /** Id of the service's endpoint; at the workload itself `namespace/name` of its Endpoint. */
+  readonly endpoint: string;
+}
+
 /**
  * Decides one call by the policies of the workload that is to answer it.
  * `null` admits; what limits tell an admitted caller, and what the callee is
@@ -40,15 +49,16 @@ export interface AdmissionInput extends InboundInput {
 export async function admit(
   mesh: Mesh,
   policy: InboundPolicy,
-  input: AdmissionInput,
+  arrival: Arrival,
   trail: Trail,
 ): Promise<Refusal | null> {
   try {
-    const known = knownAt(policy, input);
-    if (known === null) return unproved();
-    const entering = enter(mesh, policy, known, trail);
+    const known = knownAt(policy, arrival);
+    const entering = known === null ? unproved() : enter(mesh, policy, known, trail);
     const refusal = entering instanceof Promise ? await entering : entering;
-    if (refusal !== null || policy.limits.length === 0) return refusal;
+    const sample = mesh.settings.recordsCalls ? recording.due(mesh, policy, refusal) : null;
+    if (sample !== null) recording.take(mesh, sample, { policy, arrival, trail, refusal });
+    if (known === null || refusal !== null || policy.limits.length === 0) return refusal;
     const decision = await takeAll(mesh, policy.limits, keyInputOf(known));
     if (decision.kind === "refusal") return decision;
     if (decision.fields.length > 0) trail.limitFields = decision.fields;
@@ -85,7 +95,10 @@ function unproved(): Refusal {
 }
 
 /** Whether callers at a port must prove who they are. */
-export function modeAt({ peer, peerPorts }: InboundPolicy, port: number): PeerMode {
+export function modeAt(
+  { peer, peerPorts }: Pick<InboundPolicy, "peer" | "peerPorts">,
+  port: number,
+): PeerMode {
   return peerPorts?.find((one) => one.port === port)?.mode ?? peer;
 }
 
@@ -135,6 +148,7 @@ async function enterSlowly(
   try {
     const identified = users === undefined ? NOBODY : await identifyUser(mesh, users, input);
     if (identified.kind === "refusal") return identified;
+    trail.user = identified.user;
     const asked = { ...inputOf(mesh, authorization, input), user: identified.user, query: input.query };
     const agreed =
       authorization.custom === undefined ? AGREED : await consult(mesh, authorization.custom, asked);

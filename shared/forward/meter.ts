@@ -9,6 +9,7 @@ import type { Millis } from "../engine/time.ts";
 import { LATENCY_BOUNDS_MS } from "../wire/call-record.ts";
 import type { CallLabels, CallReport, CallSeries, HostCounters } from "../wire/call-record.ts";
 import { MAX_STALE_MS } from "./freshness.ts";
+import * as recorder from "./recorder.ts";
 import type { Mesh } from "./state.ts";
 
 /** Label values come from configuration, which can be large: this bounds an isolate's memory and a report's size. */
@@ -136,16 +137,18 @@ async function flushLater(mesh: Mesh, afterMs: Millis): Promise<void> {
   await flush(mesh);
 }
 
-/** Takes what was counted out of the meter. */
-function cut({ state: { meter, reporter, snapshot }, ports }: Mesh): CallReport | null {
-  if (meter.series.size === 0) return null;
+/** Takes what was counted out of the meter, and calls that were recorded along. */
+function cut({ state: { meter, reporter, snapshot, recorder: own }, ports }: Mesh): CallReport | null {
+  const calls = recorder.cut(own, ports.now());
+  if (meter.series.size === 0 && calls.length === 0) return null;
   meter.sequence += 1;
   const { sequence, host } = meter;
   const view = {
     version: snapshot.view.version,
     isCurrent: ports.now() - snapshot.currentAt <= MAX_STALE_MS,
   };
-  const report = { reporter, sequence, series: [...meter.series.values()], host, view };
+  const series = [...meter.series.values()];
+  const report = { reporter, sequence, series, host, view, ...(calls.length === 0 ? {} : { calls }) };
   meter.series = new Map();
   meter.host = noCounts();
   return report;

@@ -90,7 +90,7 @@ async function check(
   const identity = await identify(mesh, { headers: request.headers, vouched: null, audiences });
   if (identity.kind === "refusal") return identity;
   if (identity.caller !== null) trail.source = workloadOf(identity.caller);
-  const visit = { mesh, request, trail };
+  const visit = { mesh, request, trail, endpoint };
   // The edge has been through all that follows, with the same policies.
   const decision: Welcome | Refusal = identity.isAdmitted
     ? { kind: "welcome", caller: identity.caller, request, limitFields: [], end: null }
@@ -130,6 +130,8 @@ interface Visit {
   readonly mesh: Mesh;
   readonly request: Request;
   readonly trail: Trail;
+  /** `namespace/name` of the workload's Endpoint. */
+  readonly endpoint: string;
 }
 
 async function decide(
@@ -137,7 +139,7 @@ async function decide(
   { unit, faults }: LinkedWorkload,
   identity: Identity,
 ): Promise<Welcome | Refusal> {
-  const { mesh, request, trail } = visit;
+  const { mesh, request, trail, endpoint } = visit;
   const { caller, isBearerOurs } = identity;
   const entry = door.read(request, "worker");
   if (entry.kind === "refusal") return entry;
@@ -153,7 +155,7 @@ async function decide(
   const where = { headers, isFromOutside: caller === null, trustedHops: mesh.settings.trustedHops };
   const shown = shownBy(identity);
   const input = { caller, host, port, method, path, query, headers, isBearerOurs, where, shown };
-  const refusal = await admit(mesh, unit.inbound, input, trail);
+  const refusal = await admit(mesh, unit.inbound, { ...input, service: null, endpoint }, trail);
   if (refusal !== null) return refusal;
   const victim = { mesh, view: entry.view, caller, trail };
   const fault = faults.length === 0 ? null : await suffer(victim, faults, timeouts);

@@ -20,6 +20,8 @@ import { createMeter } from "./meter.ts";
 import type { Meter } from "./meter.ts";
 import type { HeldToken } from "./peer-token.ts";
 import type { Ports } from "./ports.ts";
+import { createRecorder } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 
 export interface MeshState {
   /** Names the isolate in reports. */
@@ -42,6 +44,8 @@ export interface MeshState {
   /** Tokens to show to callees. Bounded by `peer-token.ts`. */
   readonly tokens: Map<string, HeldToken>;
   readonly meter: Meter;
+  /** Calls that go along with the meter's reports. */
+  readonly recorder: Recorder;
   /** Copies for mirrors on their way. Bounded by `mirrors.ts`. */
   readonly mirrors: Set<Copy>;
   /** Of the workload that this host is the inbound half of; `null` before its first call, and where nothing protects it. */
@@ -66,6 +70,8 @@ export interface Settings {
   readonly outlivesCalls: boolean;
   /** Proxies before the platform whose `x-forwarded-for` is believed. */
   readonly trustedHops: number;
+  /** Keeps a sample of the calls that the inbound half decides here, for simulations. */
+  readonly recordsCalls: boolean;
 }
 
 /** The mesh as one call finds it: what the isolate keeps, and the ports of the call's own context. */
@@ -89,6 +95,7 @@ export function createState(reporter: string): MeshState {
     keySets: new Map(),
     tokens: new Map(),
     meter: createMeter(),
+    recorder: createRecorder(),
     mirrors: new Set(),
     overload: null,
   };

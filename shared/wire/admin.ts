@@ -101,6 +101,11 @@ export const applyRequest = z
     prune: z.boolean().optional().meta({
       description: "Delete every other resource of the mesh: its configuration is exactly the documents.",
     }),
+    maxFlips: z.int().min(0).optional().meta({
+      description:
+        "Apply only if at most so many distinct recorded calls would be decided otherwise; 409 else.",
+    }),
+    force: z.boolean().optional().meta({ description: "Apply even so, and warn of them." }),
   })
   .meta({ id: "ApplyRequest" });
 
@@ -120,22 +125,21 @@ export const applyAnswer = z
   })
   .meta({ id: "ApplyAnswer" });
 
+/** Resources that a request names. */
+export const resourceRefs = z
+  .array(
+    z.strictObject({
+      apiVersion: z.string().min(1),
+      kind: z.string().min(1),
+      namespace: label.or(z.literal("")),
+      name: subdomain,
+    }),
+  )
+  .max(MAX_REFS);
+
 /** Body of `POST /delete`. */
 export const deleteRequest = z
-  .strictObject({
-    refs: z
-      .array(
-        z.strictObject({
-          apiVersion: z.string().min(1),
-          kind: z.string().min(1),
-          namespace: label.or(z.literal("")),
-          name: subdomain,
-        }),
-      )
-      .min(1)
-      .max(MAX_REFS)
-      .readonly(),
-  })
+  .strictObject({ refs: resourceRefs.min(1).readonly() })
   .meta({ id: "DeleteRequest" });
 
 // Revisions -----------------------------------------------------------------

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { CallSample } from "./recorded-call.ts";
+
 /** The dimensions of one series. Every value comes from configuration or a closed set, never from a client. */
 export interface CallLabels {
   /** `namespace/name` of the caller's workload or gateway; `unknown` when it was not proved. */
@@ -45,6 +47,8 @@ export interface CallReport {
   readonly host: HostCounters;
   /** What the host carried calls by when it reported; absent from a release that does not tell. */
   readonly view?: ViewRecord;
+  /** Some of the calls that the host decided, now and then; absent: none. */
+  readonly calls?: readonly CallSample[];
 }
 
 /** The configuration that an isolate has. */

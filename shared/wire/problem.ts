@@ -96,6 +96,7 @@ export const PROBLEMS = {
   "resource.not_found": { status: 404, title: "There is no such resource" },
   "method.not_allowed": { status: 405, title: "The method is not allowed here" },
   "config.conflict": { status: 409, title: "The change conflicts with what is stored" },
+  "config.flips": { status: 409, title: "Recorded calls would be decided otherwise" },
   "config.revision": { status: 412, title: "The configuration has moved on" },
   // nginx's status, for logs and metrics: nobody is there to read it.
   "caller.gone": { status: 499, title: "The caller has gone" },

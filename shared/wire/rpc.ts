@@ -15,7 +15,9 @@ import type { Rate } from "../engine/limit.ts";
 import type { Ask, Grant } from "../engine/limit-lease.ts";
 import type { ChainPage, ChainRequest } from "./audit-chain.ts";
 import type { CallReport, CallSeries, HostCounters } from "./call-record.ts";
+import type { PolicyPreview } from "./policy-preview.ts";
 import type { Outcome } from "./problem.ts";
+import type { RecordedCall } from "./recorded-call.ts";
 import type { Resource, ResourceRef } from "./resource.ts";
 
 /** Who asks, and from where: what the audit log keeps of every change. */
@@ -218,8 +220,21 @@ export type StoreStatus =
   /** Nothing is stored: the Worker has no KV namespace `SNAPSHOTS`, or no secret to sign with. */
   | { readonly kind: "off"; readonly why: "no-namespace" | "no-secret" };
 
+/** A change that is looked at and not made. */
+export interface PreviewRequest extends Pick<
+  ApplyRequest,
+  "documents" | "defaultNamespace" | "ifRevision" | "prune" | "namespaces"
+> {
+  /** Resources that are deleted besides. */
+  readonly refs: readonly ResourceRef[];
+  /** The units that matter. */
+  readonly units: readonly UnitKey[];
+}
+
 export interface RegistryApi {
   apply(request: ApplyRequest): Promise<Outcome<ApplyAnswer>>;
+  /** What a change would make of policies. */
+  preview(request: PreviewRequest): Promise<Outcome<PolicyPreview>>;
   remove(refs: readonly ResourceRef[], author: string, via?: Via): Promise<Outcome<ApplyAnswer>>;
   list(request: ListRequest): Promise<readonly Resource[]>;
   get(ref: ResourceRef): Promise<Outcome<Resource>>;
@@ -434,6 +449,24 @@ export interface TelemetryApi {
   /** Only isolates of a release that tells of its configuration are counted. */
   isolates(): Promise<IsolatesStatus>;
   topology(): Promise<Topology>;
+  /** Of what units calls were recorded; of some namespaces, or of all (`null`). */
+  recordedUnits(namespaces: readonly string[] | null): Promise<readonly CallsOfUnit[]>;
+  recordedCalls(units: readonly UnitKey[]): Promise<readonly StoredCall[]>;
+}
+
+/** How many distinct calls are recorded of a unit. */
+export interface CallsOfUnit {
+  readonly unit: UnitKey;
+  readonly calls: number;
+}
+
+/** A recorded call and those like it. */
+export interface StoredCall {
+  readonly call: RecordedCall;
+  /** How many were recorded: fewer than were made. */
+  readonly calls: number;
+  /** When the last of them was, in milliseconds since the epoch. */
+  readonly seenAt: number;
 }
 
 // The mesh's entrypoint -----------------------------------------------------

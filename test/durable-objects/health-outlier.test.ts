@@ -295,7 +295,13 @@ function host(
     limiter: () => null,
     control: { ...control, sync: (request) => control.sync({ ...request, ...shorten(request) }) },
   };
-  const settings = { enforcesInbound: false, logSampleRatio: 0, outlivesCalls: true, trustedHops: 0 };
+  const settings = {
+    enforcesInbound: false,
+    logSampleRatio: 0,
+    outlivesCalls: true,
+    trustedHops: 0,
+    recordsCalls: false,
+  };
   const one: Mesh = { state: createState(reporter), ports, settings };
   return {
     call: async () => {

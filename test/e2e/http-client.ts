@@ -58,7 +58,7 @@ export async function inTurns<Result>(
   return results;
 }
 
-/** Asks again and again until `accept` is content, at most for 10 seconds; answers what it asked last. */
+/** Asks again and again until `accept` is content, for `withinMs` at most; answers what it asked last. */
 export async function until<Result>(
   act: () => Promise<Result>,
   accept: (result: Result) => boolean,

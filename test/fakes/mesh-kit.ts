@@ -61,6 +61,7 @@ export interface MeshKitOptions {
   readonly locality?: Locality;
   readonly ask?: Ports["ask"];
   readonly trustedHops?: number;
+  readonly recordsCalls?: boolean;
   readonly departure?: AbortSignal;
   /** Time and a registry that several hosts share; of their own unless given. */
   readonly world?: World;
@@ -200,8 +201,8 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     locality: () => options.locality ?? null,
     control,
   };
-  const { enforcesInbound = true, outlivesCalls = true, trustedHops = 0 } = options;
-  const settings = { enforcesInbound, logSampleRatio: 0, outlivesCalls, trustedHops };
+  const { enforcesInbound = true, outlivesCalls = true, trustedHops = 0, recordsCalls = false } = options;
+  const settings = { enforcesInbound, logSampleRatio: 0, outlivesCalls, trustedHops, recordsCalls };
   return {
     mesh: { state: createState("reporter-1"), ports, settings },
     calls,

@@ -80,6 +80,7 @@ test("the document describes every operation", () => {
     "POST /api/v1/rollback",
     "POST /api/v1/services/{namespace}/{name}/endpoints/{id}/drain",
     "POST /api/v1/services/{namespace}/{name}/endpoints/{id}/heartbeat",
+    "POST /api/v1/simulate",
     "POST /api/v1/tokens",
     "PUT /api/v1/services/{namespace}/{name}/endpoints/{id}",
   ]);

@@ -45,6 +45,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   getMetrics: "view-all",
   explain: "view-all",
   checkAccess: "view-all",
+  simulate: "view",
   getPrincipal: "view",
   grantAccess: "admin",
   listAccess: "admin",

@@ -21,6 +21,7 @@ import { addObserveRoutes } from "./routes/observe.ts";
 import { addResourceRoutes } from "./routes/resources.ts";
 import { addRevisionRoutes } from "./routes/revisions.ts";
 import { addServiceRoutes } from "./routes/services.ts";
+import { addSimulateRoutes } from "./routes/simulate.ts";
 
 function createApp(): OpenAPIHono<AdminEnv> {
   const app = new OpenAPIHono<AdminEnv>({ defaultHook: answerInvalid });
@@ -36,6 +37,7 @@ function createApp(): OpenAPIHono<AdminEnv> {
   addObserveRoutes(app);
   addExplainRoutes(app);
   addAuthzRoutes(app);
+  addSimulateRoutes(app);
   addAccessRoutes(app);
   addDescription(app);
   return app;

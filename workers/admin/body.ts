@@ -12,7 +12,7 @@ import type { AdminEnv } from "./context.ts";
 /** Deeper JSON is refused: twice what a resource may have (32); structured clone breaks near 5,000. */
 const MAX_DEPTH = 64;
 
-const CONFIGURATION_PATHS = [`${API_PREFIX}/apply`, `${API_PREFIX}/delete`];
+const CONFIGURATION_PATHS = ["apply", "delete", "simulate"].map((name) => `${API_PREFIX}/${name}`);
 
 /** Reads and checks the body of a request that has one; handlers find it as text, of JSON or empty. */
 export const checkBody: MiddlewareHandler<AdminEnv> = async (c, next) => {

@@ -4,7 +4,14 @@
  *
  * @module
  */
-import { authorityOf, circuitOf, healthOf, rateLimitOf, telemetryOf } from "../../durable-objects/env.ts";
+import {
+  authorityOf,
+  circuitOf,
+  healthOf,
+  rateLimitOf,
+  recordsCalls,
+  telemetryOf,
+} from "../../durable-objects/env.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import type { Control } from "../../shared/forward/ports.ts";
 import { sync } from "./snapshot-sync.ts";
@@ -13,7 +20,7 @@ import { sync } from "./snapshot-sync.ts";
 export function controlOf(env: Env): Control {
   return {
     sync: (request) => sync(env, request),
-    report: (report) => telemetryOf(env).report(report),
+    report: (report) => telemetryOf(env).report(recordsCalls(env) ? report : { ...report, calls: [] }),
     reportCircuits: (service, reports) => circuitOf(env, service).report(service, reports),
     claimProbe: (service, endpoint, reporter, forMs) =>
       circuitOf(env, service).claimProbe(service, endpoint, reporter, forMs),

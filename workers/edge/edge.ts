@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { recordsCalls } from "../../durable-objects/env.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import type { Caller } from "../../shared/engine/authorize.ts";
 import type { RequestView } from "../../shared/engine/request.ts";
@@ -129,7 +130,13 @@ function settingsOf(env: Env): Settings {
   const hops = Number(env.SELVEDGE_TRUSTED_HOPS ?? 0);
   // What cannot be read trusts nobody.
   const trustedHops = Number.isInteger(hops) && hops > 0 ? hops : 0;
-  return { enforcesInbound: true, logSampleRatio, outlivesCalls: false, trustedHops };
+  return {
+    enforcesInbound: true,
+    logSampleRatio,
+    outlivesCalls: false,
+    trustedHops,
+    recordsCalls: recordsCalls(env),
+  };
 }
 
 function outsideGoal({ host }: RequestView, meshDomain: string): Goal {

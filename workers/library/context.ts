@@ -42,4 +42,9 @@ export interface MeshOptions {
    * given, the continent and data centre that the platform tells of requests, such as `EU/FRA`.
    */
   readonly locality?: string;
+  /**
+   * Whether a sample of the calls that come in is recorded, so that policies can be tried on them before
+   * they are applied (`selvedge authz simulate`). True unless given.
+   */
+  readonly recordsCalls?: boolean;
 }

@@ -65,6 +65,7 @@ export function meshOf(host: Host, env: unknown, { ctx, incoming }: Invocation):
     logSampleRatio: LOG_SAMPLE_RATIO,
     outlivesCalls: true,
     trustedHops: 0,
+    recordsCalls: host.options.recordsCalls ?? true,
   };
   const ports: Ports = {
     ...runtimePorts(ctx, incoming),

@@ -16,6 +16,7 @@ import { assertEdit, assertView } from "../access.ts";
 import { viaOf, type AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
 import { malformed, unwrap } from "../problems.ts";
+import { applyWithin } from "../simulation.ts";
 
 const tags = ["Resources"];
 
@@ -80,7 +81,15 @@ const removeMany = createRoute({
 /** Adds the operations on resources. */
 export function addResourceRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(apply, async (c) => {
-    const { documents, defaultNamespace, dryRun, ifRevision, prune } = c.req.valid("json");
+    const {
+      documents,
+      defaultNamespace,
+      dryRun,
+      ifRevision,
+      prune,
+      maxFlips,
+      force = false,
+    } = c.req.valid("json");
     const request = {
       documents,
       ...madeBy(c.var.principal),
@@ -90,7 +99,11 @@ export function addResourceRoutes(app: OpenAPIHono<AdminEnv>): void {
       ...(ifRevision === undefined ? {} : { ifRevision }),
       ...(prune === undefined ? {} : { prune }),
     };
-    return c.json(unwrap(await registryOf(c.env).apply(request)), 200);
+    const applied =
+      maxFlips === undefined
+        ? registryOf(c.env).apply(request)
+        : applyWithin(c.env, request, { maxFlips, force });
+    return c.json(unwrap(await applied), 200);
   });
 
   app.openapi(list, async (c) => {
