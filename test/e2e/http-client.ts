@@ -62,8 +62,9 @@ export async function inTurns<Result>(
 export async function until<Result>(
   act: () => Promise<Result>,
   accept: (result: Result) => boolean,
+  withinMs = 10_000,
 ): Promise<Result> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + withinMs;
   for (;;) {
     const result = await act();
     if (accept(result) || performance.now() > deadline) return result;

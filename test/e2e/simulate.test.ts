@@ -25,6 +25,12 @@ const READS_HEADER = DENY_RATINGS.replace("no-ratings", "reads-header").replace(
   'rules: [{ when: [{ key: "request.headers[x-team]", values: [a] }],',
 );
 
+/** An isolate reports calls at once, then every ten seconds. */
+const TWO_REPORTS_MS = 20_000;
+
+/** Two waits for them, and the rest. */
+const LIMIT = { timeout: 60_000 };
+
 type Selvedge = (args: string, input?: string) => Promise<Ran>;
 
 function commandsOf({ runtime }: Bookinfo, token = "end-to-end"): Selvedge {
@@ -48,53 +54,58 @@ async function withCalls(): Promise<{ bookinfo: Bookinfo; selvedge: Selvedge }> 
       return simulated(selvedge, DENY_RATINGS);
     },
     ({ flips }) => flips > 0,
+    TWO_REPORTS_MS,
   );
   return { bookinfo, selvedge };
 }
 
-test("calls that a policy would deny are listed, and an apply that would is refused unless forced", async () => {
-  const { bookinfo, selvedge } = await withCalls();
+test(
+  "calls that a policy would deny are listed, and an apply that would is refused unless forced",
+  LIMIT,
+  async () => {
+    const { bookinfo, selvedge } = await withCalls();
 
-  const found = await simulated(selvedge, DENY_RATINGS);
-  expect(found.items).toEqual([
-    {
-      caller: "spiffe://selvedge.local/ns/bookinfo/sa/bookinfo-reviews",
-      kind: "Service",
-      callee: "bookinfo/ratings",
-      method: "GET",
-      path: "/ratings/0",
-      before: { kind: "allowed", by: "bookinfo/ratings[0]", code: null },
-      after: { kind: "denied", by: "bookinfo/no-ratings[0]", code: "authz.rule" },
-      calls: expect.any(Number),
-      lastSeenAt: expect.any(Number),
-    },
-  ]);
-  expect(found).toMatchObject({ flips: 1, unknown: 0, gone: 0, omitted: 0 });
-  expect(await simulated(selvedge, DENY_NOTHING)).toMatchObject({ flips: 0, items: [], unknown: 0 });
-  expect(await simulated(selvedge, READS_HEADER)).toMatchObject({
-    flips: 0,
-    unknown: 1,
-    unrecorded: ["request.headers[x-team]"],
-  });
-  expect((await selvedge("authz simulate --max-flips 0 -f -", DENY_RATINGS)).code).toBe(1);
-  expect((await selvedge("authz simulate --max-flips 1 -f -", DENY_RATINGS)).code).toBe(0);
+    const found = await simulated(selvedge, DENY_RATINGS);
+    expect(found.items).toEqual([
+      {
+        caller: "spiffe://selvedge.local/ns/bookinfo/sa/bookinfo-reviews",
+        kind: "Service",
+        callee: "bookinfo/ratings",
+        method: "GET",
+        path: "/ratings/0",
+        before: { kind: "allowed", by: "bookinfo/ratings[0]", code: null },
+        after: { kind: "denied", by: "bookinfo/no-ratings[0]", code: "authz.rule" },
+        calls: expect.any(Number),
+        lastSeenAt: expect.any(Number),
+      },
+    ]);
+    expect(found).toMatchObject({ flips: 1, unknown: 0, gone: 0, omitted: 0 });
+    expect(await simulated(selvedge, DENY_NOTHING)).toMatchObject({ flips: 0, items: [], unknown: 0 });
+    expect(await simulated(selvedge, READS_HEADER)).toMatchObject({
+      flips: 0,
+      unknown: 1,
+      unrecorded: ["request.headers[x-team]"],
+    });
+    expect((await selvedge("authz simulate --max-flips 0 -f -", DENY_RATINGS)).code).toBe(1);
+    expect((await selvedge("authz simulate --max-flips 1 -f -", DENY_RATINGS)).code).toBe(0);
 
-  const refused = await selvedge("apply --max-flips 0 -f -", DENY_RATINGS);
-  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("GET /ratings/0")]);
-  expect((await selvedge("get authorizationpolicy no-ratings -n bookinfo")).code).toBe(3);
-  expect((await selvedge("apply --max-flips 0 -f -", DENY_NOTHING)).code).toBe(0);
+    const refused = await selvedge("apply --max-flips 0 -f -", DENY_RATINGS);
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("GET /ratings/0")]);
+    expect((await selvedge("get authorizationpolicy no-ratings -n bookinfo")).code).toBe(3);
+    expect((await selvedge("apply --max-flips 0 -f -", DENY_NOTHING)).code).toBe(0);
 
-  const forced = await selvedge("apply --max-flips 0 --force -f -", DENY_RATINGS);
-  expect([forced.code, forced.err]).toEqual([
-    0,
-    expect.stringContaining("1 recorded calls are decided otherwise"),
-  ]);
-  const back = await selvedge("authz simulate -o json -n bookinfo --delete authorizationpolicy/no-ratings");
-  expect(JSON.parse(back.out)).toMatchObject({ flips: 1, items: [{ after: { kind: "allowed" } }] });
-  expect((await bookinfo.page("/productpage")).status).toBe(200);
-});
+    const forced = await selvedge("apply --max-flips 0 --force -f -", DENY_RATINGS);
+    expect([forced.code, forced.err]).toEqual([
+      0,
+      expect.stringContaining("1 recorded calls are decided otherwise"),
+    ]);
+    const back = await selvedge("authz simulate -o json -n bookinfo --delete authorizationpolicy/no-ratings");
+    expect(JSON.parse(back.out)).toMatchObject({ flips: 1, items: [{ after: { kind: "allowed" } }] });
+    expect((await bookinfo.page("/productpage")).status).toBe(200);
+  },
+);
 
-test("joined Workers record what they decide themselves", async () => {
+test("joined Workers record what they decide themselves", LIMIT, async () => {
   const { bookinfo, selvedge } = await withCalls();
   const document = DENY_RATINGS.replace("app: ratings", "app: details").replace("/ratings/*", "/details/*");
 
@@ -104,6 +115,7 @@ test("joined Workers record what they decide themselves", async () => {
       return simulated(selvedge, document);
     },
     ({ flips }) => flips > 0,
+    TWO_REPORTS_MS,
   );
 
   expect(found.items).toMatchObject([
@@ -117,7 +129,7 @@ test("joined Workers record what they decide themselves", async () => {
   ]);
 });
 
-test("nobody sees calls of namespaces that are not theirs", async () => {
+test("nobody sees calls of namespaces that are not theirs", LIMIT, async () => {
   const { bookinfo } = await withCalls();
   const client = createClient({ server: bookinfo.runtime.url, token: "end-to-end", timeoutMs: 10_000 });
   const viewerOf = async (namespace: string): Promise<Selvedge> => {
