@@ -20,14 +20,32 @@ export interface Judgement {
   readonly notes: readonly string[];
 }
 
+/** What the documents of one apply may become: as much as may be stored of one namespace. */
+const MAX_TRANSLATED_BYTES = 8_000_000;
+
+const TOO_MUCH: Judgement = {
+  problems: [
+    {
+      path: "documents",
+      message: `become more than ${MAX_TRANSLATED_BYTES} bytes of the mesh's own resources: apply them in parts`,
+    },
+  ],
+  notes: [],
+};
+
 /** Translates every document of another mesh's kind, for the report alone. `current` has not taken them yet. */
 export function judge(
   current: World,
   documents: readonly ParsedResource[],
   allowPrivateEndpoints: boolean,
 ): Judgement {
-  const alone = documents.flatMap((document) => derive(document, allowPrivateEndpoints) ?? []);
-  const derivations = [...alone, ...judgeChains(current, documents)];
+  const derivations: Derivation[] = [];
+  let bytes = 0;
+  for (const one of translations(current, documents, allowPrivateEndpoints)) {
+    derivations.push(one);
+    bytes += "resources" in one ? JSON.stringify(one.resources).length : 0;
+    if (bytes > MAX_TRANSLATED_BYTES) return TOO_MUCH;
+  }
   return {
     problems: derivations.flatMap((one) => ("problems" in one ? one.problems : [])),
     notes: derivations.flatMap((one) =>
@@ -36,15 +54,28 @@ export function judge(
   };
 }
 
+/** One after the other, so that nobody has to hold more than has been looked at. */
+function* translations(
+  current: World,
+  documents: readonly ParsedResource[],
+  allowPrivateEndpoints: boolean,
+): Generator<Derivation> {
+  for (const document of documents) {
+    const derivation = derive(document, allowPrivateEndpoints);
+    if (derivation !== null) yield derivation;
+  }
+  yield* judgeChains(current, documents);
+}
+
 /** Each chain of which a document is a part, with the parts that are there already. */
-function judgeChains(current: World, documents: readonly Foreign[]): Derivation[] {
+function* judgeChains(current: World, documents: readonly Foreign[]): Generator<Derivation> {
   const added = documents.filter(isEntry);
   const parts = new Map<string, Foreign>(current.entries);
   for (const document of added) parts.set(entryKey(document.kind, document.metadata), document);
   const entries = entriesIn(parts);
   const about = documents.flatMap(({ metadata }) => [metadata, ...upstreamsOf(entries, metadata)]);
   const services = new Map(about.map((service) => [`${service.namespace}/${service.name}`, service]));
-  return [...services.values()].map((service) => deriveChain(entries, service));
+  for (const service of services.values()) yield deriveChain(entries, service);
 }
 
 /**

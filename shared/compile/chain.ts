@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Name } from "../front-doors/consul/chain.ts";
+import type { Entries, Name } from "../front-doors/consul/chain.ts";
 import { chainsThrough, entriesIn, isEntryKind } from "../front-doors/consul/entries.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
 import type { World } from "./state.ts";
@@ -22,11 +22,14 @@ export function chainKey({ namespace, name }: Name): string {
   return `consul.hashicorp.com/Chain/${namespace}/${name}`;
 }
 
+/** The world's entries. */
+export function entriesOf({ entries, links }: World): Entries {
+  return entriesIn(entries, links);
+}
+
 /** The chains that lead through a service, its own among them. */
 export function chainsOf(world: World, service: Name): Name[] {
-  const entries = entriesIn(world.entries);
-  const all = [...world.entries.values()].map(({ metadata }) => metadata);
-  return chainsThrough(entries, all, service);
+  return chainsThrough(entriesOf(world), world.links, service);
 }
 
 /** What became of a document of another mesh, alone or in chains; `null` when it is of one of the mesh's own kinds. */

@@ -12,6 +12,7 @@ import type { PathLevel } from "../engine/path.ts";
 import type { Priority } from "../engine/priority.ts";
 import type { Revocations, TrafficPolicy, VerificationKey } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
+import { createLinks, type Links } from "../front-doors/consul/entries.ts";
 import type { Resource } from "../wire/resource.ts";
 import type { BackendTlsPolicySpec } from "../wire/resources/backend-tls-policy.ts";
 import type { GatewaySpec } from "../wire/resources/gateway.ts";
@@ -143,6 +144,8 @@ export interface World {
   readonly derived: Map<string, readonly Resource[]>;
   /** Consul's config entries, of which chains are made, by `entryKey`. */
   readonly entries: Map<string, Resource>;
+  /** Of these entries. */
+  readonly links: Links;
 }
 
 /** A world without anything in it. */
@@ -162,6 +165,7 @@ export function createWorld({ trustDomain }: { readonly trustDomain: string }): 
     attachments: { byRoute: new Map(), byListener: new Map(), byKind: new Map(), outdone: new Map() },
     derived: new Map(),
     entries: new Map(),
+    links: createLinks(),
   };
 }
 

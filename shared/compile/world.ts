@@ -10,7 +10,7 @@ import type { Ejection } from "../engine/outlier.ts";
 import { DIRECTORY, serviceKey, type UnitKey, type VerificationKey } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
 import type { Name } from "../front-doors/consul/chain.ts";
-import { entriesIn, entryKey, isEntry } from "../front-doors/consul/entries.ts";
+import { entryKey, isEntry, link, unlink } from "../front-doors/consul/entries.ts";
 import { parseAddress } from "../wire/address.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../wire/resource.ts";
 import type { AuthorizationProviderSpec } from "../wire/resources/authorization-provider.ts";
@@ -22,7 +22,7 @@ import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../w
 import { attach, detach, parentKey } from "./attach.ts";
 import { compileAuthorization } from "./authorization.ts";
 import { backendService, targetsOf } from "./backends.ts";
-import { chainKey, chainsOf, ENTRY_KINDS } from "./chain.ts";
+import { chainKey, chainsOf, entriesOf, ENTRY_KINDS } from "./chain.ts";
 import { unfold, unfoldChain } from "./derive.ts";
 import { compileProvider, compileUsers } from "./end-users.ts";
 import { compileFaultPolicy } from "./faults.ts";
@@ -66,10 +66,12 @@ function setDerived(world: World, key: string, derived: readonly Resource[]): vo
 
 /** Translates the chains anew that an entry of a service was part of before a change, or is after. */
 function changeChains(world: World, service: Name, change: () => void): void {
+  const entries = entriesOf(world);
   const before = chainsOf(world, service);
+  unlink(world.links, entries, service);
   change();
+  link(world.links, entries, service);
   const chains = new Map([...before, ...chainsOf(world, service)].map((chain) => [chainKey(chain), chain]));
-  const entries = entriesIn(world.entries);
   for (const [key, chain] of chains) {
     const own = ENTRY_KINDS.flatMap((kind) => world.entries.get(entryKey(kind, chain)) ?? []);
     const callers = entries.callers(chain);

@@ -146,3 +146,23 @@ test("a namespace of an owner, and the whole mesh, hold no more than the registr
   const [first = {}] = load("shop", 0);
   valueOf(await apply([{ ...first, metadata: { name: "b0-0", namespace: "shop" } }]));
 });
+
+/** A VirtualService that becomes 8,000 matches: those of 32 rules at each of 16 ports. */
+function manyPorts(name: string) {
+  const route = [{ destination: { host: "web" } }];
+  const free = { match: Array.from({ length: 15 }, () => ({ uri: { prefix: "/a" } })), route };
+  const ports = Array.from({ length: 15 }, (_, port) => ({ port: port + 1 }));
+  const http = [{ match: ports, route }, ...Array.from({ length: 32 }, () => free)];
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "VirtualService",
+    metadata: { name, namespace: "rival" },
+    spec: { hosts: ["web"], http },
+  };
+}
+
+test("documents of another mesh that become too much together are refused", async () => {
+  const many = Array.from({ length: 24 }, (_, index) => manyPorts(`v${index}`));
+  expect(pathsOf(await apply(many.slice(0, 2), { ...OWNER, dryRun: true }))).toEqual([]);
+  expect(pathsOf(await apply(many, { ...OWNER, dryRun: true }))).toEqual(["documents"]);
+});

@@ -43,13 +43,52 @@ export function entryKey(kind: string, { namespace, name }: Name): string {
   return `${kind} ${namespace}/${name}`;
 }
 
-/** Entries by their keys. */
-export function entriesIn(byKey: ReadonlyMap<string, Foreign>): Entries {
+/** Which services have a say in which chains. Whoever keeps entries keeps it in step: to look for it anew means to look at all. */
+export interface Links {
+  /** By a service, `namespace/name`, those whose entries name it. */
+  readonly naming: Map<string, Map<string, Name>>;
+  /** By a service those whose defaults say something of calls to it. */
+  readonly callers: Map<string, Map<string, Name>>;
+}
+
+/** Links of no entries. */
+export function createLinks(): Links {
+  return { naming: new Map(), callers: new Map() };
+}
+
+/** Adds what a service's own entries say of others. To be called once they are there. */
+export function link(links: Links, entries: Entries, service: Name): void {
+  const name = { namespace: service.namespace, name: service.name };
+  const add = (map: Links["naming"], one: Name) => {
+    const known = map.get(nameKey(one)) ?? new Map<string, Name>();
+    map.set(nameKey(one), known.set(nameKey(name), name));
+  };
+  for (const named of namedBy(entries, service)) add(links.naming, named);
+  for (const upstream of upstreamsOf(entries, service)) add(links.callers, upstream);
+}
+
+/** Takes back what `link` has added. To be called while the entries are as they were then. */
+export function unlink(links: Links, entries: Entries, service: Name): void {
+  const drop = (map: Links["naming"], one: Name) => {
+    const known = map.get(nameKey(one));
+    known?.delete(nameKey(service));
+    if (known?.size === 0) map.delete(nameKey(one));
+  };
+  for (const named of namedBy(entries, service)) drop(links.naming, named);
+  for (const upstream of upstreamsOf(entries, service)) drop(links.callers, upstream);
+}
+
+function nameKey({ namespace, name }: Name): string {
+  return `${namespace}/${name}`;
+}
+
+/** Entries by their keys, with their links where they are known. */
+export function entriesIn(byKey: ReadonlyMap<string, Foreign>, known?: Links): Entries {
   const findEntry = (kind: Entry["kind"], service: Name): Entry | undefined => {
     const found = byKey.get(entryKey(kind, service));
     return found !== undefined && isEntry(found) ? found : undefined;
   };
-  let callers: ReadonlyMap<string, readonly Foreign<ServiceDefaultsSpec>[]> | undefined;
+  let links = known;
   const entries: Entries = {
     router(service) {
       const entry = findEntry("ServiceRouter", service);
@@ -67,46 +106,30 @@ export function entriesIn(byKey: ReadonlyMap<string, Foreign>): Entries {
       const entry = findEntry("ServiceDefaults", service);
       return entry?.kind === "ServiceDefaults" ? entry : undefined;
     },
-    callers({ namespace, name }) {
-      callers ??= callersIn(entries, byKey.values());
-      return callers.get(`${namespace}/${name}`) ?? [];
+    callers(service) {
+      links ??= linksIn(entries, byKey.values());
+      const names = links.callers.get(nameKey(service))?.values() ?? [];
+      return [...names].flatMap((caller) => entries.defaults(caller) ?? []);
     },
   };
   return entries;
 }
 
-/** By the service that they call. */
-function callersIn(entries: Pick<Entries, "defaults">, all: Iterable<Foreign>) {
-  const callers = new Map<string, Foreign<ServiceDefaultsSpec>[]>();
-  for (const { kind, metadata } of all) {
-    const defaults = kind === "ServiceDefaults" ? entries.defaults(metadata) : undefined;
-    if (defaults === undefined) continue;
-    for (const { namespace, name } of upstreamsOf(entries, metadata)) {
-      const key = `${namespace}/${name}`;
-      callers.set(key, [...(callers.get(key) ?? []), defaults]);
-    }
-  }
-  return callers;
+function linksIn(entries: Entries, all: Iterable<Foreign>): Links {
+  const links = createLinks();
+  for (const { metadata } of all) link(links, entries, metadata);
+  return links;
 }
 
 /** A service, and all whose chains lead through it: those to translate anew when one of its entries changes. */
-export function chainsThrough(entries: Entries, all: Iterable<Name>, service: Name): Name[] {
-  const dependants = new Map<string, Name[]>();
-  const depend = ({ namespace, name }: Name, one: Name) => {
-    const key = `${namespace}/${name}`;
-    dependants.set(key, [...(dependants.get(key) ?? []), one]);
-  };
-  for (const one of all) {
-    for (const named of namedBy(entries, one)) depend(named, one);
-    for (const upstream of upstreamsOf(entries, one)) depend(one, upstream);
-  }
+export function chainsThrough(entries: Entries, { naming }: Links, service: Name): Name[] {
   const found = new Map<string, Name>();
   const open = [service];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const key = `${next.namespace}/${next.name}`;
+    const key = nameKey(next);
     if (found.has(key)) continue;
     found.set(key, { namespace: next.namespace, name: next.name });
-    open.push(...(dependants.get(key) ?? []));
+    open.push(...(naming.get(key)?.values() ?? []), ...upstreamsOf(entries, next));
   }
   return [...found.values()];
 }
