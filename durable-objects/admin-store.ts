@@ -9,7 +9,7 @@ import type { Millis } from "../shared/engine/time.ts";
 import type { Role } from "../shared/wire/access.ts";
 import type { AccessToken, AuditEntry, AuditEvent, AuditQuery } from "../shared/wire/admin-rpc.ts";
 import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
-import { AuditChain, CHAIN_TABLE, type ChainedRows } from "./audit-chain.ts";
+import { AuditChain, CHAIN_TABLE, MAX_CHAINED_AT_ONCE, type ChainedRows } from "./audit-chain.ts";
 import type { Migration } from "./schema.ts";
 
 export const ADMIN_MIGRATIONS: readonly Migration[] = [
@@ -24,8 +24,10 @@ export const ADMIN_MIGRATIONS: readonly Migration[] = [
    CREATE INDEX audit_of_nobody ON audit (at) WHERE principal = 'anonymous';
    CREATE INDEX audit_of_break_glass ON audit (address, at) WHERE action = 'break-glass';
    ${CHAIN_TABLE}`,
-  // At most 100,000 rows: a release before kept no more.
-  (sql) => new AuditChain(sql, auditRows(sql)).begin(0),
+  (sql) => {
+    const { newest } = sql.exec<{ newest: number | null }>("SELECT max(number) AS newest FROM audit").one();
+    new AuditChain(sql, auditRows(sql)).begin((newest ?? 0) - MAX_CHAINED_AT_ONCE);
+  },
 ];
 
 /** Rows of the audit log at most, some 500 MB of the 10 GB that an object has; the oldest go first. */

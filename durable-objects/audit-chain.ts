@@ -19,6 +19,9 @@ const MAX_PAGE_CHARACTERS = 1_000_000;
 /** Lines hashed at a time when a chain begins. */
 const BATCH = 1_000;
 
+/** Lines that a chain which begins covers, the newest: an object must not hash for longer than it may take to start. */
+export const MAX_CHAINED_AT_ONCE = 50_000;
+
 /** The rows that a chain goes through. */
 export interface ChainedRows {
   /** At most so many lines after a number, oldest first. */
@@ -48,11 +51,7 @@ export class AuditChain {
     this.#rows = rows;
   }
 
-  /**
-   * Begins the chain over rows that are there already: from a number on, so
-   * that an object with very many does not hash for longer than it may take to
-   * start. What is older stays readable, and is not covered.
-   */
+  /** Begins the chain over rows that are there already, after a number. What is older stays readable, and is not covered. */
   begin(after: number): void {
     const start = Math.max(after, GENESIS.number);
     this.#sql.exec("INSERT INTO chain VALUES (?1, ?2, ?1, ?2)", start, GENESIS.hash);

@@ -9,7 +9,7 @@ import { contentOf, type ChainLine } from "../shared/engine/hash-chain.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
 import type { AuditLine } from "../shared/wire/authority-rpc.ts";
-import { AuditChain, CHAIN_TABLE, type ChainedRows } from "./audit-chain.ts";
+import { AuditChain, CHAIN_TABLE, MAX_CHAINED_AT_ONCE, type ChainedRows } from "./audit-chain.ts";
 import type { Migration } from "./schema.ts";
 
 /** Lines that were written before there were others than tokens say so by their defaults. */
@@ -19,9 +19,6 @@ export const AUDIT_MIGRATIONS: readonly string[] = [
    CREATE INDEX issued_by_subject ON issued (subject, serial);
    CREATE INDEX issued_by_id ON issued (id)`,
 ];
-
-/** Lines that a chain which begins covers, the newest: hashing them must not keep the authority from starting. */
-const MAX_CHAINED_AT_ONCE = 200_000;
 
 /** After all others: lines of a release before get their hashes. */
 export const CHAIN_MIGRATIONS: readonly Migration[] = [

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ADMIN_MIGRATIONS } from "../../durable-objects/admin-store.ts";
-import { sha256 } from "../../durable-objects/audit-chain.ts";
+import { AuditChain, sha256, type ChainedRows } from "../../durable-objects/audit-chain.ts";
 import { AUTHORITY_MIGRATIONS } from "../../durable-objects/authority-store.ts";
 import { REGISTRY_MIGRATIONS } from "../../durable-objects/registry-store.ts";
 import { migrate, type Migration } from "../../durable-objects/schema.ts";
@@ -294,3 +294,35 @@ test("a page has no more than fits into an answer, and always a line", async () 
   expect(lines.map(({ number }) => number)).toEqual([1]);
   expect(await verify(operations, null, 10)).toMatchObject({ kind: "fits", lines: 2 });
 });
+
+test("a chain that begins late covers what is newer, and stays there when what is older is pruned", async () => {
+  const walked = await runInDurableObject(env.ADMIN.getByName(object), (_, { storage: { sql } }) => {
+    sql.exec("CREATE TABLE lines (number INTEGER PRIMARY KEY, content TEXT, hash TEXT NOT NULL DEFAULT '')");
+    for (const number of [1, 2, 3, 4]) {
+      sql.exec("INSERT INTO lines (number, content) VALUES (?, ?)", number, `{"number":${number},"a":1}`);
+    }
+    sql.exec("DELETE FROM chain");
+    const chain = new AuditChain(sql, rowsOf(sql));
+    chain.begin(2);
+    chain.prune({ number: 1, hash: "" });
+    const { anchor, lines, head } = chain.page(0, 10);
+    const uncovered = sql.exec("SELECT number FROM lines WHERE hash = ''").toArray();
+    return { uncovered, walk: finish(follow(walkFrom(anchor, null), lines, sha256, null), head, null) };
+  });
+  expect(walked).toMatchObject({
+    uncovered: [{ number: 1 }, { number: 2 }],
+    walk: { kind: "fits", lines: 2, first: 3, at: { number: 4 } },
+  });
+});
+
+function rowsOf(sql: SqlStorage): ChainedRows {
+  return {
+    read: (after, limit) =>
+      sql.exec<Record<string, SqlStorageValue> & { number: number; content: string; hash: string }>(
+        "SELECT number, content, hash FROM lines WHERE number > ? ORDER BY number LIMIT ?",
+        after,
+        limit,
+      ),
+    stamp: (number, hash) => void sql.exec("UPDATE lines SET hash = ? WHERE number = ?", hash, number),
+  };
+}

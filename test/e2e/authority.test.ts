@@ -163,6 +163,30 @@ test("an operator sees, rotates, revokes and reads the audit", async () => {
   expect((await selvedge("ca revocations")).out.split("\n")).toHaveLength(4);
 });
 
+test("the logs are checked from outside, and again from the heads that were noted", async () => {
+  const station = await start();
+  const { selvedge } = station;
+  await enroll(station, "web");
+  await selvedge("token join create --workload shop/web");
+  const first = await selvedge("audit verify");
+  expect(first).toMatchObject({ code: 0, err: "" });
+  const [operations = "", , issuance = ""] = [...first.out.matchAll(/ head (\S+)$/gm)].map(
+    ([, head]) => head,
+  );
+  expect(operations).toMatch(/^operations:2:[0-9a-f]{64}$/);
+  expect(issuance).toMatch(/^issuance:1:[0-9a-f]{64}$/);
+
+  await enroll(station, "cart");
+  const again = await selvedge(`audit verify --expect ${operations} --since ${issuance}`);
+  expect(again.out).toContain(`head ${operations}\n`);
+  expect(again.out).toMatch(/^issuance: 1 line, from 2 to 2, head issuance:2:/m);
+  const forged = issuance.replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
+  expect(await selvedge(`audit verify --log issuance --expect ${forged}`)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("line 1 has another hash than the one that was noted"),
+  });
+});
+
 test("an intermediate that openssl made is loaded, and one that may not sign is refused", async () => {
   const { selvedge, directory } = await start();
   const run = (args: string) =>

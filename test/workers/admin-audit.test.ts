@@ -129,7 +129,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
 };
 
 /** Operations by another method than GET that change nothing an operator would look for: questions, and the beats of a lease. */
-const UNTOLD = ["beatEndpoint", "checkAccess", "explain"];
+const UNTOLD = ["beatEndpoint", "checkAccess", "explain", "simulate"];
 
 const described = z.object({
   paths: z.record(z.string(), z.record(z.string(), z.object({ operationId: z.string() }))),
