@@ -68,6 +68,11 @@ export const DOOR = "door.localhost";
 export const VAULT = "vault.fort.mesh.localhost";
 export const USERS = "users.fort.mesh.localhost";
 export const ROLES = "roles.fort.mesh.localhost";
+/** A gateway that lets in what its own mesh has told of a call. */
+export const TOLL = "toll.localhost";
+/** What a policy would believe if only the mesh said so. */
+export const TOLD = "URI=spiffe://selvedge.local/ns/fort/sa/friend";
+export const DETOUR = "detour.fort.mesh.localhost";
 export const ADMIN = "127.0.0.1";
 
 /** A whole GET: `lines` are its header lines, among them the Host. */

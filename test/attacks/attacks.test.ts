@@ -9,6 +9,7 @@ import { adminAttacks } from "./admin.ts";
 import type { Arms, Attack } from "./attack.ts";
 import { certificateAttacks } from "./certificates.ts";
 import { configurationAttacks } from "./configuration.ts";
+import { detourAttacks } from "./detours.ts";
 import { fire, verdictOf } from "./fire.ts";
 import { build, type Fortress } from "./fortress.ts";
 import { framingAttacks } from "./framing.ts";
@@ -30,6 +31,7 @@ const CORPUS: Readonly<Record<string, (arms: Arms) => readonly Attack[] | Promis
   paths: pathAttacks,
   hosts: hostAttacks,
   headers: headerAttacks,
+  detours: detourAttacks,
   framing: framingAttacks,
   tokens: tokenAttacks,
   certificates: certificateAttacks,

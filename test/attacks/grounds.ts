@@ -1,9 +1,18 @@
 /** The configuration of the fortress. */
 import type { VerificationKey } from "../../shared/engine/snapshot.ts";
-import { DOOR } from "./attack.ts";
+import { DOOR, TOLD, TOLL } from "./attack.ts";
 
 const SECURITY = "security.istio.io/v1";
 const FRIENDS = ["cluster.local/ns/fort/sa/friend", "cluster.local/ns/fort/sa/former"];
+
+/** Fields that only the mesh may say anything in. */
+const TELLING = [
+  "x-forwarded-client-cert",
+  "x-forwarded-for",
+  "x-real-ip",
+  "client-cert",
+  "x-selvedge-peer-of",
+];
 
 /** Documents of everything that is attacked; `issuer` signs the tokens of end users. */
 export function documentsOf(issuer: VerificationKey): unknown[] {
@@ -16,6 +25,8 @@ export function documentsOf(issuer: VerificationKey): unknown[] {
     ...service("roles", "binding:VAULT_WORKLOAD"),
     ...service("ring", "binding:RING"),
     ...service("keep", "binding:KEEP", { joined: true }),
+    ...service("toll", "binding:VAULT_WORKLOAD"),
+    ...service("detour", "binding:DOOR_WORKLOAD"),
     named("gateway.networking.k8s.io/v1", "Gateway", "door", {
       gatewayClassName: "selvedge",
       listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: DOOR }],
@@ -25,15 +36,54 @@ export function documentsOf(issuer: VerificationKey): unknown[] {
       hostnames: [DOOR],
       rules: [{ backendRefs: [{ name: "door", port: 80 }] }],
     }),
+    named("gateway.networking.k8s.io/v1", "Gateway", "toll", {
+      gatewayClassName: "selvedge",
+      listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: TOLL }],
+    }),
+    named("gateway.networking.k8s.io/v1", "HTTPRoute", "toll", {
+      parentRefs: [{ name: "toll" }],
+      hostnames: [TOLL],
+      rules: [
+        { backendRefs: [{ name: "toll", port: 80 }] },
+        {
+          matches: [{ headers: [{ name: "x-forwarded-proto", value: "https" }] }],
+          backendRefs: [{ name: "toll", port: 80 }],
+        },
+      ],
+    }),
+    named(SECURITY, "AuthorizationPolicy", "toll-of-mesh", {
+      targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "toll" }],
+      action: "ALLOW",
+      rules: TELLING.map((name) => ({ when: [{ key: `request.headers[${name}]`, values: [TOLD] }] })),
+    }),
+    named("networking.istio.io/v1", "VirtualService", "detour", {
+      hosts: ["detour"],
+      http: [
+        {
+          match: [{ uri: { prefix: "/api" } }],
+          rewrite: { uri: "/v2/" },
+          route: [{ destination: { host: "detour" } }],
+        },
+        {
+          match: [{ uri: { prefix: "/root" } }],
+          rewrite: { uri: "/" },
+          route: [{ destination: { host: "detour" } }],
+        },
+      ],
+    }),
+    policy("detour", "DENY", [{ to: [{ operation: { paths: ["/admin", "/admin/*"] } }] }]),
     policy("door", "DENY", [{ to: [{ operation: { paths: ["/admin", "/admin/*"] } }] }]),
     policy("keep", "DENY", [{ to: [{ operation: { paths: ["/admin", "/admin/*"] } }] }]),
-    policy("keep", "ALLOW", [{ from: [{ source: { principals: FRIENDS } }] }]),
+    policy("keep", "ALLOW", [
+      { from: [{ source: { principals: FRIENDS } }] },
+      { when: [{ key: "request.headers[x-forwarded-client-cert]", values: [TOLD] }] },
+    ]),
     policy("vault", "ALLOW", [{ from: [{ source: { principals: FRIENDS } }] }]),
     policy("roles", "DENY", [{ when: [{ key: "request.headers[x-role]", values: ["banned"] }] }]),
     policy("users", "ALLOW", [
       { from: [{ source: { requestPrincipals: ["https://issuer.example/root"] } }] },
     ]),
-    ...["users", "ring"].map((app) =>
+    ...["users", "ring", "detour"].map((app) =>
       named(SECURITY, "PeerAuthentication", app, {
         selector: { matchLabels: { app } },
         mtls: { mode: "PERMISSIVE" },

@@ -90,9 +90,10 @@ const ALIASES = [
 
 const MISSING = ["401 authn.missing"];
 
-export function headerAttacks({ friend, stranger }: Arms): Attack[] {
+export function headerAttacks({ friend, stranger, strangerOfKeep }: Arms): Attack[] {
   return [
     ...claims(stranger),
+    ...claimsAtLibrary(strangerOfKeep),
     ...[...FORGED_CF, ...FORGED_URL].map((line) =>
       attack(`forged ${line.slice(0, 30)}`, VAULT, [line], MISSING),
     ),
@@ -108,7 +109,7 @@ export function headerAttacks({ friend, stranger }: Arms): Attack[] {
     ...ROLE_LINES.map(([lines, expected]) =>
       attack(`roles ${lines.join(" | ")}`, ROLES, [bearer(friend), ...lines], expected),
     ),
-    ...oddities(friend),
+    ...oddities(friend, stranger),
   ];
 }
 
@@ -120,6 +121,22 @@ function claims(stranger: string): Attack[] {
       `a stranger says ${line.slice(0, 60)}`,
       VAULT,
       [bearer(stranger), line],
+      ["403 authz.default_deny"],
+    ),
+  ]);
+}
+
+const keep = (name: string, lines: readonly string[], expected: readonly string[]): Attack => ({
+  ...attack(`at the library ${name}`, "keep", lines, expected),
+  at: "library",
+});
+
+function claimsAtLibrary(stranger: string): Attack[] {
+  return CLAIMS.flatMap((line) => [
+    keep(`nobody says ${line.slice(0, 60)}`, [line], MISSING),
+    keep(
+      `a stranger says ${line.slice(0, 60)}`,
+      [`X-Selvedge-Peer: ${stranger}`, line],
       ["403 authz.default_deny"],
     ),
   ]);
@@ -138,7 +155,9 @@ const ROLE_LINES: readonly (readonly [lines: readonly string[], expected: readon
   [["X-Role: ,banned"], ["403 authz.rule"]],
 ];
 
-function oddities(friend: string): Attack[] {
+const STRANGE = ["403 authz.default_deny"];
+
+function oddities(friend: string, stranger: string): Attack[] {
   const vault = (name: string, lines: readonly string[], expected: readonly string[]) =>
     attack(name, VAULT, lines, expected);
   return [
@@ -148,13 +167,10 @@ function oddities(friend: string): Attack[] {
       [`${bearer(friend)}, Bearer x`],
       ["400 header.invalid", "401 authn.token.invalid"],
     ),
-    vault("a bearer in lower case", [`authorization: bearer ${friend}`], MISSING),
-    vault(
-      "a bearer after two blanks",
-      [`Authorization: Bearer  ${friend}`],
-      [...MISSING, "401 authn.token.invalid"],
-    ),
-    vault("a bearer after a tab", [`Authorization: Bearer\t${friend}`], MISSING),
+    // Tokens all the same: they prove who calls, whatever it is.
+    vault("a bearer in lower case", [`authorization: bearer ${stranger}`], STRANGE),
+    vault("a bearer after two blanks", [`Authorization: Bearer  ${stranger}`], STRANGE),
+    vault("a bearer after a tab", [`Authorization: Bearer\t${stranger}`], STRANGE),
     vault("another scheme", [`Authorization: Basic ${friend}`], MISSING),
     vault("no scheme", [`Authorization: ${friend}`], MISSING),
     vault("a bearer by the proxy's field", [`Proxy-Authorization: Bearer ${friend}`], MISSING),
