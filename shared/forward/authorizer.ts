@@ -87,10 +87,12 @@ function checkOf(
   return new Request(`${origin}${target}`, { method, headers: fields, redirect: "manual", signal });
 }
 
+/** Whatever is named, the length of the answer is not that of the call. */
 function agreed({ toUpstream }: AuthorizationProvider, { headers }: Response): Agreed {
   const edits: FieldEdit[] = [];
   headers.forEach((value, name) => {
-    if (isNamed(toUpstream, name) && !isHopByHop(name) && !isOwned(name)) edits.push({ name, value });
+    const isTheirs = isHopByHop(name) || isOwned(name) || name === "content-length";
+    if (isNamed(toUpstream, name) && !isTheirs) edits.push({ name, value });
   });
   return { kind: "agreed", edits };
 }

@@ -91,7 +91,8 @@ const NONSENSE = [
 
 const ORIGIN_ONLY = INSIDE.filter((address) => /^http:\/\/[!-~]+$/.test(address));
 
-const REFUSED = ["422 config.invalid", "422 endpoint.forbidden"];
+/** An editor has no bindings either. */
+const REFUSED = ["422 config.invalid", "422 endpoint.forbidden", "403 admin.forbidden"];
 
 export function addressAttacks({ admin, editor }: Arms): Attack[] {
   return [

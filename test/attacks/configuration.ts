@@ -157,7 +157,7 @@ export function configurationAttacks({ admin }: Arms): Attack[] {
     apply("null", "null", INVALID),
     apply("a list of nothing", "[]", INVALID),
     apply("__proto__ beside", '{"documents":[],"__proto__":{"dryRun":true}}', INVALID),
-    apply("an unknown option", '{"documents":[],"force":true}', INVALID),
+    apply("an unknown option", '{"documents":[],"overwrite":true}', INVALID),
     apply("a revision of the past", '{"documents":[],"ifRevision":0}', ["412 config.revision", "200"]),
     apply("a revision of the future", '{"documents":[],"ifRevision":999999}', ["412 config.revision"]),
     ...raw(lines),

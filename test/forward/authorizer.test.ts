@@ -90,6 +90,8 @@ const telling = (status: number) => () =>
     headers: { "x-ext-a": "1", "b-ext": "2", "x-selvedge-peer": "a", other: "3" },
   });
 
+const sized = () => new Response(null, { headers: { "content-length": "9", "content-language": "en" } });
+
 test("fields of its answer are named by their beginnings and ends, too", async () => {
   const provider = { ...PROVIDER, toUpstream: ["x-*", "*-ext"], toDenied: ["x-ext*"] };
   const names = ["x-ext-a", "b-ext", "other"];
@@ -97,6 +99,9 @@ test("fields of its answer are named by their beginnings and ends, too", async (
   await call("/a");
   expect(sent.map(({ headers }) => names.map((name) => headers.get(name)))).toEqual([["1", "2", null]]);
   expect(sent[0]?.headers.get("x-selvedge-peer")).not.toBe("a");
+  const { sent: got, call: ask } = guarded(sized, { provider: { ...PROVIDER, toUpstream: ["content-*"] } });
+  await ask("/a");
+  expect(["length", "language"].map((name) => got[0]?.headers.get(`content-${name}`))).toEqual([null, "en"]);
   const reply = await guarded(telling(403), { provider }).call("/a");
   expect(names.map((name) => reply.headers.get(name))).toEqual(["1", null, null]);
 });
