@@ -41,7 +41,15 @@ import type { Env } from "./env.ts";
 import { Errands } from "./errands.ts";
 import { HealthOrders } from "./health-orders.ts";
 import { invert, isSameContent, planRestore, type Step } from "./registry-change.ts";
-import { compile, compileChange, keepSmall, loadWorld, move, type Compiled } from "./registry-world.ts";
+import {
+  compile,
+  compileChange,
+  isOverfull,
+  keepSmall,
+  loadWorld,
+  move,
+  type Compiled,
+} from "./registry-world.ts";
 import { REGISTRY_MIGRATIONS, RegistryStore, type Topic } from "./registry-store.ts";
 import { answerSync } from "./registry-sync.ts";
 import { RegistryWatch } from "./registry-watch.ts";
@@ -214,6 +222,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   async publishEndpoints(publication: EndpointPublication): Promise<void> {
     const { service, sequence, endpoints, checked, ejections } = publication;
+    if (isOverfull(this.#loadWorld(), service, endpoints)) return;
     this.#publish("endpoints", service, { sequence, body: endpoints }, (current) =>
       world.setRegistered(current, service, endpoints),
     );

@@ -27,6 +27,9 @@ const TRUST_RESERVE_BYTES = 300_000;
  */
 const MAX_CHANGE_BYTES = 40_000_000;
 
+/** Registered endpoints of one namespace, 20 full services: some 20 MB of the object's memory. */
+const MAX_REGISTERED = 20_000;
+
 type Trust = Omit<TrustPublication, "sequence">;
 
 /** Units that differ from what is stored. */
@@ -77,6 +80,28 @@ export function move(current: world.World, steps: readonly Step[]): Set<UnitKey>
     for (const key of affected(current, after ?? ref)) keys.add(key);
   }
   return keys;
+}
+
+/**
+ * Whether a service's registered endpoints are more than its namespace may have
+ * in all. Services need not be configured to be registered with, so that their
+ * own limits alone would let one namespace fill the registry's memory.
+ */
+export function isOverfull(
+  current: world.World,
+  service: string,
+  endpoints: readonly RegisteredEndpoint[],
+): boolean {
+  const slash = service.indexOf("/");
+  const registered =
+    current.spaces.get(service.slice(0, slash))?.registered ?? new Map<string, readonly unknown[]>();
+  const before = registered.get(service.slice(slash + 1))?.length ?? 0;
+  const all = [...registered.values()].reduce((sum, { length }) => sum + length, 0);
+  if (endpoints.length <= before || all - before + endpoints.length <= MAX_REGISTERED) return false;
+  console.error(
+    `registry: ${service} has too many endpoints: its namespace may have ${MAX_REGISTERED} registered`,
+  );
+  return true;
 }
 
 /** Compiles units and keeps those that differ from what is stored. Goes no further once they are more than `maxBytes`. */

@@ -1,8 +1,11 @@
 /** What one owner of a namespace cannot do to the registry, and to the units that others share with it. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { MAX_UNIT_BYTES } from "../../shared/compile/unit-size.ts";
 import type { Problem } from "../../shared/wire/problem.ts";
-import { apply, everything, exec, valueOf } from "./registry-kit.ts";
+import { apply, everything, exec, registry, valueOf } from "./registry-kit.ts";
+
+// Megabytes of documents, on a machine that may have other work.
+vi.setConfig({ testTimeout: 30_000 });
 
 const GATEWAY_API = "gateway.networking.k8s.io/v1";
 const OWNER = { namespaces: ["rival"] };
@@ -96,7 +99,7 @@ test("policies times endpoints that would take the registry's memory are refused
       })),
     }),
   );
-  const endpoints = Array.from({ length: 1_500 }, (_, index) =>
+  const endpoints = Array.from({ length: 300 }, (_, index) =>
     document("Endpoint", ["rival", `e${index}`], { address: `https://e${index}.example` }, { app: "bomb" }),
   );
   const bomb = document("Service", ["rival", "bomb"], { selector: { app: "bomb" }, ports: [{ port: 80 }] });
@@ -165,4 +168,30 @@ test("documents of another mesh that become too much together are refused", asyn
   const many = Array.from({ length: 24 }, (_, index) => manyPorts(`v${index}`));
   expect(pathsOf(await apply(many.slice(0, 2), { ...OWNER, dryRun: true }))).toEqual([]);
   expect(pathsOf(await apply(many, { ...OWNER, dryRun: true }))).toEqual(["documents"]);
+});
+
+const told = async () => {
+  const rows = await exec("SELECT count(*) AS services FROM published WHERE service LIKE 'swarm/%'");
+  return rows[0]?.["services"];
+};
+
+test("services that nobody configured do not fill the registry with what registers", async () => {
+  const endpoints = Array.from({ length: 1_000 }, (_, index) => ({
+    id: `e${index}`,
+    address: "https://a.example",
+    labels: {},
+    weight: 1,
+    health: "healthy" as const,
+    serviceAccount: null,
+    isJoined: false,
+  }));
+  const publish = (name: string, sequence: number, list = endpoints) =>
+    registry().publishEndpoints({ service: `swarm/${name}`, sequence, endpoints: list });
+  for (let index = 0; index < 20; index += 1) await publish(`s${index}`, 1);
+  await publish("s20", 1);
+  expect(await told()).toBe(20);
+  // Where others have left there is room again.
+  await publish("s0", 2, []);
+  await publish("s20", 2);
+  expect(await told()).toBe(21);
 });
