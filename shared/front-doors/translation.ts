@@ -78,7 +78,7 @@ const API_VERSIONS: Readonly<Record<string, string>> = {
 
 /** What a translated document is named and says, besides where it came from. */
 export interface Content {
-  readonly kind: "Endpoint" | "Gateway" | "HTTPRoute" | "Service" | "TrafficPolicy";
+  readonly kind: "AuthorizationPolicy" | "Endpoint" | "Gateway" | "HTTPRoute" | "Service" | "TrafficPolicy";
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly spec: object;

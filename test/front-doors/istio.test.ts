@@ -360,6 +360,20 @@ describe("Gateway", () => {
     });
   });
 
+  test("where callers show certificates of the mesh, nobody else goes through", () => {
+    const spec = `{selector: {istio: egressgateway}, servers: [
+      {port: {number: 80, name: http, protocol: HTTP}, hosts: [a.test]},
+      {port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: ISTIO_MUTUAL}}]}`;
+    expect(specsOf(document("Gateway", spec))).toEqual({
+      "Gateway istiogateway.a": expect.anything(),
+      "AuthorizationPolicy istiogateway.a": {
+        targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "istiogateway.a" }],
+        action: "DENY",
+        rules: [{ from: [{ source: { notPrincipals: ["*"] } }], to: [{ operation: { ports: ["443"] } }] }],
+      },
+    });
+  });
+
   test.each<[servers: string, problem: string]>([
     ["{port: {number: 80, protocol: TCP}, hosts: ['*']}", "protocol: must be HTTP"],
     [
@@ -370,7 +384,10 @@ describe("Gateway", () => {
       "{port: {number: 80, protocol: HTTP}, hosts: ['*'], tls: {httpsRedirect: true}}",
       "httpsRedirect: not supported",
     ],
-    ["{port: {number: 443, protocol: HTTPS}, hosts: ['*'], tls: {mode: MUTUAL}}", "tls.mode: must be SIMPLE"],
+    [
+      "{port: {number: 443, protocol: HTTPS}, hosts: ['*'], tls: {mode: MUTUAL}}",
+      "tls.mode: must be SIMPLE or",
+    ],
   ])("%s is refused", (server, problem) => {
     expect(problemsOf(document("Gateway", `{servers: [${server}]}`))).toEqual([
       expect.stringContaining(problem),

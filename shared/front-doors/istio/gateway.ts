@@ -35,9 +35,30 @@ export function translateGateway(document: Foreign<IstioGatewaySpec>): Translati
   });
   const infrastructure = { labels: labelsOf(document.spec.selector) };
   const spec = { gatewayClassName: "selvedge", listeners, infrastructure };
+  const name = derivedGateway(document.metadata.name);
   return conclude(report, [
-    documentOf(document, { kind: "Gateway", name: derivedGateway(document.metadata.name), spec }),
+    documentOf(document, { kind: "Gateway", name, spec }),
+    ...mutualPorts(document.spec).map((ports) =>
+      documentOf(document, { kind: "AuthorizationPolicy", name, spec: onlyProved(name, ports) }),
+    ),
   ]);
+}
+
+/** The ports where callers show a certificate of the mesh, as one list; none without any. */
+function mutualPorts({ servers }: IstioGatewaySpec): (readonly string[])[] {
+  const ports = servers
+    .filter(({ tls }) => tls?.mode === "ISTIO_MUTUAL")
+    .map(({ port }) => String(port.number));
+  return ports.length === 0 ? [] : [[...new Set(ports)]];
+}
+
+/** A caller without a proven identity would get no connection there: it gets no further than here. */
+function onlyProved(name: string, ports: readonly string[]): object {
+  return {
+    targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name }],
+    action: "DENY",
+    rules: [{ from: [{ source: { notPrincipals: ["*"] } }], to: [{ operation: { ports } }] }],
+  };
 }
 
 /**

@@ -131,7 +131,8 @@ export function targetRefs(groups: Readonly<Record<string, string>>, sectioned: 
       path: ["sectionName"],
       error: "a policy targets the whole resource; leave sectionName out",
     })
-    .refine(({ group, kind }) => !kinds.includes(kind) || group === groups[kind], {
+    // `core` is Istio's other name of the group without one.
+    .refine(({ group, kind }) => !kinds.includes(kind) || (group === "core" ? "" : group) === groups[kind], {
       path: ["group"],
       error: `must be the group of the kind: ${spelled.join(", ")}`,
     });

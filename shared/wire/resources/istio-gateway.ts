@@ -39,7 +39,9 @@ const server = z.strictObject({
         .literal(false, { error: "not supported yet: write an HTTPRoute with a RequestRedirect" })
         .optional(),
       mode: z
-        .enum(["SIMPLE"], { error: "must be SIMPLE: the platform ends TLS and owns the certificates" })
+        .enum(["SIMPLE", "ISTIO_MUTUAL"], {
+          error: "must be SIMPLE or ISTIO_MUTUAL: the platform ends TLS and owns the certificates",
+        })
         .default("SIMPLE"),
       credentialName: inert,
       credentialNames: inert,

@@ -57,11 +57,12 @@ function flawsOfPath(text: string): string[] {
   return flaws.length > 0 || canonicalPathMatch(text) !== null ? flaws : [UNREACHABLE];
 }
 
-/** A host without a port. */
-export const hostPattern = pattern.refine(
-  (text) => !text.includes(":"),
-  "hosts are compared without a port: use ports",
-);
+/** A host without a port. `host:*`, its other half where proxies compare hosts as they were sent (Istio), is the same. */
+export const hostPattern = z
+  .string()
+  .transform((text) => text.replace(/(?<=.):\*$/, ""))
+  .pipe(pattern)
+  .refine((text) => !text.includes(":"), "hosts are compared without a port: use ports");
 
 /** A port as Istio writes it, a string; a number will do. */
 export const portText = z
