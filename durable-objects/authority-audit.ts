@@ -25,8 +25,14 @@ export const CHAIN_MIGRATIONS: readonly Migration[] = [
   `ALTER TABLE issued ADD COLUMN hash TEXT NOT NULL DEFAULT ''; ${CHAIN_TABLE}`,
   (sql) => {
     const { newest } = sql.exec<{ newest: number | null }>("SELECT max(serial) AS newest FROM issued").one();
-    new AuditChain(sql, issuedRows(sql)).begin((newest ?? 0) - MAX_CHAINED_AT_ONCE);
+    // The rows as they are by then.
+    new AuditChain(sql, issuedRows(sql, FIRST_COLUMNS)).begin((newest ?? 0) - MAX_CHAINED_AT_ONCE);
   },
+];
+
+/** Comes after those, which have been run where the mesh was tried. */
+export const BINDING_MIGRATIONS: readonly Migration[] = [
+  "ALTER TABLE issued ADD COLUMN bound_to TEXT NOT NULL DEFAULT ''",
 ];
 
 /** How long it is known that something was issued, at least, after it has expired: a month to find out that it should not have been. */
@@ -51,10 +57,14 @@ interface AuditRow extends Row {
   at: number;
   expiresAt: number;
   hash: string;
+  /** Absent from rows that are read before there was the column. */
+  boundTo?: string;
 }
 
-const COLUMNS = `serial AS number, kind, id, subject, audience, kid AS issuer, requester, issued_at AS at,
+const FIRST_COLUMNS = `serial AS number, kind, id, subject, audience, kid AS issuer, requester, issued_at AS at,
   expires_at AS expiresAt, hash`;
+
+const COLUMNS = `${FIRST_COLUMNS}, bound_to AS boundTo`;
 
 export class AuditStore {
   readonly #sql: SqlStorage;
@@ -69,8 +79,8 @@ export class AuditStore {
   record(line: Omit<AuditLine, "number" | "hash">): void {
     const number = this.#chain.newest() + 1;
     this.#sql.exec(
-      `INSERT INTO issued (serial, kind, id, kid, subject, audience, requester, issued_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO issued (serial, kind, id, kid, subject, audience, requester, issued_at, expires_at, bound_to)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       number,
       line.kind,
       line.id,
@@ -80,6 +90,7 @@ export class AuditStore {
       line.requester,
       line.at,
       line.expiresAt,
+      line.boundTo ?? "",
     );
     this.#chain.append(number);
     this.#drop(number - MAX_ISSUED);
@@ -154,11 +165,11 @@ export class AuditStore {
 }
 
 /** The rows of the log. What a line says is all of its columns. */
-function issuedRows(sql: SqlStorage): ChainedRows {
+function issuedRows(sql: SqlStorage, columns = COLUMNS): ChainedRows {
   return {
     *read(after, limit): Generator<ChainLine> {
       const rows = sql.exec<AuditRow>(
-        `SELECT ${COLUMNS} FROM issued WHERE serial > ? ORDER BY serial LIMIT ?`,
+        `SELECT ${columns} FROM issued WHERE serial > ? ORDER BY serial LIMIT ?`,
         after,
         limit,
       );
@@ -168,7 +179,9 @@ function issuedRows(sql: SqlStorage): ChainedRows {
   };
 }
 
+/** What is bound to nothing says nothing of it: so lines from before tokens could be bound keep their hashes. */
 function issuedOf(line: Omit<AuditLine, "hash">): Omit<AuditLine, "hash"> {
-  const { number, kind, id, subject, audience, issuer, requester, at, expiresAt } = line;
-  return { number, kind, id, subject, audience, issuer, requester, at, expiresAt };
+  const { number, kind, id, subject, audience, issuer, requester, at, expiresAt, boundTo = "" } = line;
+  const told = { number, kind, id, subject, audience, issuer, requester, at, expiresAt };
+  return boundTo === "" ? told : { ...told, boundTo };
 }

@@ -63,21 +63,29 @@ export class Issuance {
     this.#stores = stores;
   }
 
-  /** Notes a token that is to be signed. Must be called in a transaction. */
-  recordToken(grant: Grant): RecordedToken {
+  /**
+   * Notes a token that is to be signed, and in `boundTo` as the audit has it
+   * the certificate that it is to be bound to. Must be called in a transaction.
+   */
+  recordToken(grant: Grant, boundTo: string | null = thumbprintText(grant)): RecordedToken {
     const key = this.#stores.keys.signingKey();
     if (key === null) throw new Error("the authority has no current key");
     const issuedAt = this.#issuedNow(grant.subject);
     const stamp = { id: crypto.randomUUID(), issuedAt, expiresAt: issuedAt + grant.ttlMs };
     const { subject, audience, requester } = grant;
     const line = { kind: "jwt-svid", id: stamp.id, subject, audience, issuer: key.kid, requester } as const;
-    this.#stores.audit.record({ ...line, at: issuedAt, expiresAt: stamp.expiresAt });
+    const binding = boundTo === null ? {} : { boundTo };
+    this.#stores.audit.record({ ...line, ...binding, at: issuedAt, expiresAt: stamp.expiresAt });
     return { grant, stamp, key };
   }
 
-  async signToken({ grant, stamp, key }: RecordedToken): Promise<IssuedToken> {
-    const token = await sign({ ...grant, ...stamp }, await this.#import(key));
-    return { token, subject: grant.subject, ...stamp };
+  /** Signs what was noted; `boundTo` is the thumbprint of the certificate, which may have been signed since. */
+  async signToken(
+    { grant, stamp, key }: RecordedToken,
+    boundTo: string | null = grant.boundTo,
+  ): Promise<IssuedToken> {
+    const token = await sign({ ...grant, ...stamp, boundTo }, await this.#import(key));
+    return { token, subject: grant.subject, ...stamp, ...(boundTo === null ? {} : { boundTo }) };
   }
 
   /** Checks a request for a certificate, its key included. */
@@ -133,6 +141,10 @@ export class Issuance {
     this.#signing = { kid, privateKey: await importSigningKey(privateJwk) };
     return this.#signing;
   }
+}
+
+function thumbprintText({ boundTo }: Grant): string | null {
+  return boundTo === null ? null : `thumbprint/${boundTo}`;
 }
 
 const OUTLIVED: Problem = {

@@ -6,8 +6,10 @@
  * @module
  */
 import { spiffeId } from "../shared/identity/spiffe.ts";
+import { thumbprintOf } from "../shared/identity/thumbprint.ts";
 import type {
   GrantedJoinToken,
+  IssuedCertificate,
   Joined,
   JoinRequest,
   JoinToken,
@@ -37,6 +39,21 @@ export interface Admitted {
   readonly workload: string;
   readonly certificate: CheckedCertificate | null;
   readonly token: Grant | null;
+  /** What the token is to be bound to: the certificate that is the proof, or the one that is issued with it; `null`: nothing. */
+  readonly binding: Binding | null;
+}
+
+type Binding =
+  | { readonly kind: "proof"; readonly serial: string; readonly thumbprint: string }
+  | { readonly kind: "issued"; readonly serial: string };
+
+/** Who asks, by what. */
+interface Asker {
+  /** Of the join token; `null` where a certificate is the proof. */
+  readonly id: string | null;
+  readonly workload: string;
+  readonly requester: string;
+  readonly proof: Extract<Binding, { readonly kind: "proof" }> | null;
 }
 
 export class Joining {
@@ -92,7 +109,8 @@ export class Joining {
     const judged = judgeJoin(found, request.workload, Date.now());
     if (!judged.ok) return fail(judged.problem);
     const { id, author } = found;
-    return this.#check({ id, workload: judged.value, requester: `join-token/${id} by ${author}` }, request);
+    const requester = `join-token/${id} by ${author}`;
+    return this.#check({ id, workload: judged.value, requester, proof: null }, request);
   }
 
   /** The same for somebody with a certificate of the mesh, who has no token to spend. */
@@ -102,24 +120,28 @@ export class Joining {
     const proof = await readProof(request.assertion, {
       intermediates: certificates.intermediates(),
       trustDomain: this.#trustDomain,
-      requestHash: await requestHash(request.csr, request.audience),
+      requestHash: await requestHash(request),
       now: Date.now(),
     });
     if ("refusal" in proof) {
       return fail({ code: "authn.token.invalid", detail: `Nothing was issued: ${proof.refusal}.` });
     }
-    const { id, serial, issuedAt } = proof;
+    const { id, serial, thumbprint, issuedAt } = proof;
     const workload = `${id.namespace}/${id.serviceAccount}`;
     const subject = spiffeId(id.trustDomain, id.namespace, id.serviceAccount);
     if (revocations.isRevoked({ id: serial, subject, issuedAt })) return fail(REVOKED);
     if (request.workload !== undefined && request.workload !== workload) {
       return fail({ code: "admin.forbidden", detail: `The certificate is for ${workload}.` });
     }
-    return this.#check({ id: null, workload, requester: `certificate/${serial}` }, request);
+    const requester = `certificate/${serial}`;
+    return this.#check(
+      { id: null, workload, requester, proof: { kind: "proof", serial, thumbprint } },
+      request,
+    );
   }
 
   async #check(
-    { id, ...asker }: { readonly id: string | null; readonly workload: string; readonly requester: string },
+    { id, proof, ...asker }: Asker,
     request: Omit<JoinRequest, "token">,
   ): Promise<Outcome<Admitted>> {
     const certificate = await this.#checkCertificate(asker, request);
@@ -128,34 +150,34 @@ export class Joining {
     if (token?.ok === false) return fail(token.problem);
     if (certificate === null && token === null) return fail(NOTHING);
     const { workload } = asker;
-    return succeed({ id, workload, certificate: certificate?.value ?? null, token: token?.value ?? null });
+    const wanted = { id, workload, certificate: certificate?.value ?? null, token: token?.value ?? null };
+    if (request.isBound !== true) return succeed({ ...wanted, binding: null });
+    const serial = wanted.certificate?.serial;
+    const binding: Binding | null = serial === undefined ? proof : { kind: "issued", serial };
+    return binding === null || token === null ? fail(UNBINDABLE) : succeed({ ...wanted, binding });
   }
 
   /** Spends the token and issues. Of several at once one gets what it asks for. */
-  async join({ id, workload, certificate, token }: Admitted): Promise<Outcome<Joined>> {
-    const recorded = this.#storage.transactionSync(() => this.#record(id, workload, { certificate, token }));
+  async join(admitted: Admitted): Promise<Outcome<Joined>> {
+    const recorded = this.#storage.transactionSync(() => this.#record(admitted));
     if (!recorded.ok) return fail(recorded.problem);
-    return succeed({
-      certificate:
-        recorded.value.certificate === null
-          ? null
-          : await this.#issuance.signCertificate(recorded.value.certificate),
-      token: recorded.value.token === null ? null : await this.#issuance.signToken(recorded.value.token),
-    });
+    const { value } = recorded;
+    const certificate =
+      value.certificate === null ? null : await this.#issuance.signCertificate(value.certificate);
+    const boundTo = await boundThumbprint(admitted.binding, certificate);
+    const token = value.token === null ? null : await this.#issuance.signToken(value.token, boundTo);
+    return succeed({ certificate, token });
   }
 
   /** Writes only once nothing can be refused any more. */
-  #record(
-    id: string | null,
-    workload: string,
-    { certificate, token }: Pick<Admitted, "certificate" | "token">,
-  ): Outcome<{ readonly certificate: RecordedCertificate | null; readonly token: RecordedToken | null }> {
+  #record({ id, workload, certificate, token, binding }: Admitted): Outcome<Recorded> {
     const now = Date.now();
     if (id !== null && !this.#store.isOpen(id, now)) return fail(SPENT);
     const first = certificate === null ? null : this.#issuance.recordCertificate(certificate);
     if (first?.ok === false) return fail(first.problem);
     if (id !== null) this.#store.spend(id, workload, now);
-    const second = token === null ? null : this.#issuance.recordToken(token);
+    const boundTo = binding === null ? null : `certificate/${binding.serial}`;
+    const second = token === null ? null : this.#issuance.recordToken(token, boundTo);
     return succeed({ certificate: first?.value ?? null, token: second });
   }
 
@@ -182,6 +204,23 @@ export class Joining {
   }
 }
 
+/** What is in the audit and not signed yet. */
+interface Recorded {
+  readonly certificate: RecordedCertificate | null;
+  readonly token: RecordedToken | null;
+}
+
+/** The thumbprint of what a token is bound to: known only once that is signed. */
+async function boundThumbprint(
+  binding: Binding | null,
+  issued: IssuedCertificate | null,
+): Promise<string | null> {
+  if (binding?.kind === "proof") return binding.thumbprint;
+  if (binding === null) return null;
+  if (issued === null) throw new Error("a token is to be bound to a certificate that was not issued");
+  return thumbprintOf(issued.certificate);
+}
+
 const UNKNOWN: Problem = {
   code: "authn.token.invalid",
   detail: "This mesh does not know the join token: check that it is complete, or ask for a new one.",
@@ -200,6 +239,12 @@ const GONE: Problem = {
 const NOTHING: Problem = {
   code: "request.malformed",
   detail: "Ask for a certificate (csr), a token (audience), or both.",
+};
+
+const UNBINDABLE: Problem = {
+  code: "request.malformed",
+  detail:
+    "Only a token can be bound (audience), and only to a certificate: ask for one too (csr), or prove yourself by one.",
 };
 
 const FULL: Problem = {

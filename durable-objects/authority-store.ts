@@ -7,7 +7,7 @@
 import type { VerificationKey } from "../shared/engine/snapshot.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import type { KeyPair, PrivateJwk } from "../shared/identity/key.ts";
-import { AUDIT_MIGRATIONS, CHAIN_MIGRATIONS } from "./authority-audit.ts";
+import { AUDIT_MIGRATIONS, BINDING_MIGRATIONS, CHAIN_MIGRATIONS } from "./authority-audit.ts";
 import { REVOCATION_MIGRATIONS } from "./authority-revocations.ts";
 import { JOIN_MIGRATIONS } from "./join-store.ts";
 import { CERTIFICATE_MIGRATIONS } from "./certificate-store.ts";
@@ -30,6 +30,7 @@ export const AUTHORITY_MIGRATIONS: readonly Migration[] = [
   ...REVOCATION_MIGRATIONS,
   ...JOIN_MIGRATIONS,
   ...CHAIN_MIGRATIONS,
+  ...BINDING_MIGRATIONS,
 ];
 
 export interface SigningRow {

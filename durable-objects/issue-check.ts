@@ -5,6 +5,7 @@
  */
 import type { Millis } from "../shared/engine/time.ts";
 import { meshAudience, parseSpiffeId, parseWorkload, spiffeId } from "../shared/identity/spiffe.ts";
+import { isThumbprint } from "../shared/identity/thumbprint.ts";
 import { MAX_LIFETIME_MS } from "../shared/identity/token.ts";
 import type { CertificateRequest } from "../shared/wire/authority-rpc.ts";
 import { fail, succeed, type FieldProblem, type Outcome } from "../shared/wire/problem.ts";
@@ -18,6 +19,8 @@ export interface Grant {
   readonly ttlMs: Millis;
   readonly isAdmitted: boolean;
   readonly requester: string;
+  /** Thumbprint of the certificate that it is bound to; `null`: to none, or to one that is issued with it. */
+  readonly boundTo: string | null;
 }
 
 /** A certificate that may be issued, for whatever key is proved. */
@@ -59,16 +62,18 @@ export function checkIssue(request: IssueRequest, trustDomain: string): Outcome<
     ttlSeconds = TOKEN_SECONDS.usual,
     isAdmitted = false,
     requester = "",
+    boundTo = null,
   } = request;
   const subject = subjectOf(workload, trustDomain);
   const fields = [
     ...judgeWorkload(subject),
     ...judgeAudience(audience, trustDomain),
     ...judgeLife(ttlSeconds, TOKEN_SECONDS),
+    ...judgeBinding(boundTo),
   ];
   return subject === null || fields.length > 0
     ? fail({ code: "request.malformed", detail: "The token was not issued.", fields })
-    : succeed({ subject, audience, ttlMs: ttlSeconds * 1000, isAdmitted, requester });
+    : succeed({ subject, audience, ttlMs: ttlSeconds * 1000, isAdmitted, requester, boundTo });
 }
 
 /** Checks a request for a certificate, but for its key. */
@@ -99,6 +104,11 @@ function judgeWorkload(subject: string | null): FieldProblem[] {
 function judgeLife(seconds: number, { min, max }: Range): FieldProblem[] {
   const isFine = Number.isInteger(seconds) && seconds >= min && seconds <= max;
   return isFine ? [] : [{ path: "ttlSeconds", message: `write a whole number from ${min} to ${max}` }];
+}
+
+function judgeBinding(thumbprint: string | null): FieldProblem[] {
+  const message = "write the certificate's SHA-256 in base64url, without padding";
+  return thumbprint === null || isThumbprint(thumbprint) ? [] : [{ path: "boundTo", message }];
 }
 
 /** Only this mesh's own: no other knows the keys to check the token with. */

@@ -69,7 +69,7 @@ import { UnitStore } from "./unit-store.ts";
  * other orders for health objects: the registry then compiles everything anew
  * at its first start.
  */
-const COMPILER = 7;
+const COMPILER = 8;
 
 /** How a change came about, and whether it is meant. */
 interface Cause {

@@ -96,11 +96,13 @@ function placeOf({ endpoints }: CheckedDecision): string {
   return endpoints.length === 0 ? "No endpoint yet" : `At ${plain(endpoints.join(", "))}`;
 }
 
-function verdictText(io: Io, { isAllowed, by, code, reason, user, asks, peer }: CheckedDecision): string {
+function verdictText(io: Io, decision: CheckedDecision): string {
+  const { isAllowed, by, code, reason, user, asks, peer, tokenBinding } = decision;
   const rule = by === null ? "" : ` (${by})`;
   const verdict = isAllowed ? paint(io, "green", "allowed") : paint(io, "red", `denied, ${code ?? ""}`);
   const notes = [
     `mTLS ${peer}`,
+    ...(tokenBinding === undefined ? [] : ["a token counts only with the client's certificate"]),
     ...(user === null ? [] : [`for the user ${user}`]),
     ...asks.map((name) => `besides, it asks ${name}`),
   ];

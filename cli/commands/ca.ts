@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { writePem } from "../../shared/identity/pem.ts";
 import { keySet } from "../../shared/wire/admin.ts";
@@ -10,6 +8,7 @@ import { EXIT, Failure } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { outputOption, wholeNumber } from "../options.ts";
 import { paint, plain, renderData, renderTable } from "../output.ts";
+import { readText } from "../read-text.ts";
 import { openSession } from "../session.ts";
 
 type Output = { readonly output: "table" | "json" | "yaml" };
@@ -212,7 +211,7 @@ function addAudit(ca: Command, io: Io): void {
       };
       const { items, next } = await client.call({ path: "/ca/audit", query, answer: wire.auditPage });
       if (output !== "table") return io.out(renderData(output, items));
-      const rows = items.map(({ number, kind, id, subject, requester, at, expiresAt }) => [
+      const rows = items.map(({ number, kind, id, subject, requester, at, expiresAt, boundTo }) => [
         String(number),
         ageText(Date.now() - at),
         kind,
@@ -220,8 +219,10 @@ function addAudit(ca: Command, io: Io): void {
         id,
         requester,
         new Date(expiresAt).toISOString(),
+        boundTo ?? "",
       ]);
-      io.out(renderTable(["NUMBER", "AGE", "KIND", "SUBJECT", "ID", "REQUESTER", "EXPIRES"], rows));
+      const head = ["NUMBER", "AGE", "KIND", "SUBJECT", "ID", "REQUESTER", "EXPIRES", "BOUND TO"];
+      io.out(renderTable(head, rows));
       if (next !== null) io.err(`More with --before ${next}.\n`);
     });
 }
@@ -233,14 +234,4 @@ function chooseOne<Name extends string>(given: Readonly<Record<Name, unknown>>):
   const [chosen, ...others] = names.filter((name) => given[name] !== undefined);
   if (chosen !== undefined && others.length === 0) return chosen;
   throw new Failure(EXIT.usage, [`Write one of ${names.map((name) => `--${name}`).join(", ")}.`]);
-}
-
-async function readText(file: string, io: Io): Promise<string> {
-  if (file === "-") return io.readInput();
-  try {
-    return await readFile(resolve(io.cwd, file), "utf8");
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Failure(EXIT.failure, [`${file} cannot be read: ${reason}`], { cause });
-  }
 }

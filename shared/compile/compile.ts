@@ -186,16 +186,19 @@ function compileService(world: World, qualified: string): ServiceUnit | null {
   const inbound = collectInbound(world);
   const rule = trafficAt(space, name);
   const members = endpointsOf(space, name);
-  const endpoints = members.map((member) =>
-    compileEndpoint(member, {
+  const endpoints = members.map((member) => {
+    const index = inbound.indexOf(subjectOf(space, namespace, member));
+    return compileEndpoint(member, {
       space,
       namespace,
       name,
       check: rule?.check ?? null,
       needsAge: warmsUp(rule),
-      inbound: inbound.indexOf(subjectOf(space, namespace, member)),
-    }),
-  );
+      inbound: index,
+      // A Worker that is called by a binding sees no certificate.
+      isEdgeOnly: member.isJoined && inbound.policies[index]?.tokens?.isBound === true,
+    });
+  });
   if (endpoints.length === 0) inbound.indexOf({ namespace, labels: {}, services: [name] });
   return {
     kind: "service",
@@ -247,6 +250,7 @@ interface Place {
   readonly needsAge: boolean;
   readonly check: HealthCheck | null;
   readonly inbound: number;
+  readonly isEdgeOnly: boolean;
 }
 
 /** Where a service's calls to a member go: never in plain text where a BackendTLSPolicy forbids it. */
@@ -264,7 +268,7 @@ function withTls(address: Address): Address {
 }
 
 function compileEndpoint(member: Member, place: Place): Endpoint {
-  const { space, namespace, name, needsAge, check, inbound } = place;
+  const { space, namespace, name, needsAge, check, inbound, isEdgeOnly } = place;
   const id = endpointId(member, name);
   const { health, since } = conditionOf(space, name, member, check);
   const ejectedUntil = space.outliers.get(name)?.get(id);
@@ -278,6 +282,7 @@ function compileEndpoint(member: Member, place: Place): Endpoint {
     ...(ejectedUntil === undefined ? {} : { ejectedUntil }),
     ...(needsAge && since !== null ? { since } : {}),
     isJoined: member.isJoined,
+    ...(isEdgeOnly ? { isEdgeOnly } : {}),
     ...(member.isExternal === true ? { isExternal: true as const } : {}),
     workload: `${namespace}/${member.serviceAccount}`,
     ...(member.locality === null ? {} : { locality: member.locality }),

@@ -42,6 +42,8 @@ export interface Endpoint {
   readonly since?: Millis;
   /** The Worker behind it runs the inbound half itself, so that callers may use their own binding to it. */
   readonly isJoined: boolean;
+  /** Its policies ask for what only the edge can see of a caller: no caller uses its own binding. Absent: it may. */
+  readonly isEdgeOnly?: true;
   /** Somebody else's: it is not told who calls. Absent: it is the mesh's own. */
   readonly isExternal?: true;
   /** Who runs there, `<namespace>/<service account>`: the audience of tokens sent to it. */

@@ -207,13 +207,21 @@ function levelOf(directory: LinkedDirectory, goal: Goal, view: RequestView): Pat
   return goal.kind === "gateway" ? levelAt(directory, view, goal.address ?? null) : "strict";
 }
 
+/** Who calls, where no tokens are looked for. */
+const UNREAD = {
+  kind: "identity",
+  tokens: [],
+  isUnbound: false,
+  isAdmitted: false,
+  isBearerOurs: false,
+} as const;
+
 async function whoCalls(
   { mesh, request, reception }: Journey,
   directory: DirectoryUnit,
 ): Promise<Identity | Refusal> {
   const vouched = reception.vouched();
-  if (!reception.readsTokens)
-    return { kind: "identity", caller: vouched, tokens: [], isAdmitted: false, isBearerOurs: false };
+  if (!reception.readsTokens) return { ...UNREAD, caller: vouched };
   const audiences = [meshAudience(directory.trustDomain)];
   const { certificate } = reception;
   return identify(mesh, { headers: request.headers, vouched, certificate, audiences });

@@ -98,7 +98,15 @@ async function decide(
     policy.users === undefined ? null : await identifyUser(verifier, policy.users, credentials);
   const user = identified?.kind === "user" ? identified.user : null;
   const asked = { ...known, user };
-  const told = { peer, user: nameOf(user), ...steps(policy, asked), asks: asks(policy, asked) };
+  const binds = peer !== "disabled" && policy.tokens?.isBound === true;
+  const tokenBinding = binds ? ({ tokenBinding: "Certificate" } as const) : {};
+  const told = {
+    peer,
+    ...tokenBinding,
+    user: nameOf(user),
+    ...steps(policy, asked),
+    asks: asks(policy, asked),
+  };
   if (peer === "strict" && known.caller === null)
     return { ...told, ...denied("authn.missing", "the workload asks for callers with a proven identity") };
   if (identified?.kind === "refusal")

@@ -28,10 +28,11 @@ export interface ShownCertificate {
   load(): Promise<ChainReader>;
 }
 
-/** A certificate that was verified before. */
+/** A certificate that was verified, and whom it proves. */
 export interface KnownCertificate {
   readonly caller: Caller;
   readonly serial: string;
+  readonly thumbprint: string;
   readonly issuedAt: Millis;
   readonly expiresAt: Millis;
 }
@@ -55,11 +56,11 @@ export function createCertificateCache(): CertificateCache {
  * refused, never taken for none. Remembered until the roots change; expiry and
  * revocation are looked at each time.
  */
-export async function callerBy(
+export async function certificateOf(
   mesh: Mesh,
   shown: ShownCertificate,
   directory: DirectoryUnit,
-): Promise<Caller | Refusal> {
+): Promise<KnownCertificate | Refusal> {
   if (shown.verdict !== "SUCCESS") return invalid("the platform could not verify it");
   if (shown.isRevoked) return revoked();
   if (shown.leaf === "") return invalid("it is too large to be read");
@@ -70,7 +71,7 @@ export async function callerBy(
   const subject = spiffeId(caller.trustDomain, caller.namespace, caller.serviceAccount);
   if (directory.revoked !== undefined && isRevoked(directory.revoked, { id: serial, subject, issuedAt }))
     return revoked();
-  return caller;
+  return known;
 }
 
 async function knownFor(

@@ -10,9 +10,9 @@ import type { DirectoryUnit } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
 import { cachedVerify, isRemembered } from "../identity/token-cache.ts";
 import { issuerHint } from "../identity/token.ts";
-import type { TokenVerdict } from "../identity/token.ts";
-import { callerBy } from "./client-certificate.ts";
-import type { ShownCertificate } from "./client-certificate.ts";
+import type { TokenContext, TokenVerdict } from "../identity/token.ts";
+import { certificateOf } from "./client-certificate.ts";
+import type { KnownCertificate, ShownCertificate } from "./client-certificate.ts";
 import type { LinkedDirectory } from "./directory.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
@@ -36,13 +36,13 @@ export interface ShownToken {
   readonly id: string;
   readonly audience: string;
   readonly expiresAt: Millis;
-  /** It names the client certificate that the call's connection has shown. */
-  readonly isBound: boolean;
 }
 
 /** The tokens that came with one call, shared by all of its tries and copies. */
 export interface Shown {
   readonly tokens: readonly ShownToken[];
+  /** As of the identity. */
+  readonly isUnbound: boolean;
   /** What came of spending them; `null` until a callee asks for tokens that count once. */
   spending: Promise<Refusal | null> | null;
 }
@@ -52,6 +52,8 @@ export interface Identity {
   readonly caller: Caller | null;
   /** One for each field that held one. None: the caller is proved by a certificate or the platform, or is nobody. */
   readonly tokens: readonly ShownToken[];
+  /** Nothing but tokens says who calls, and they say it of whoever holds them: no certificate or platform stands behind them. */
+  readonly isUnbound: boolean;
   /** The edge has run the inbound half already. */
   readonly isAdmitted: boolean;
   /** `authorization` held a token for the mesh: it is not for the callee. */
@@ -65,11 +67,11 @@ const SCHEME = /^bearer\s/i;
 const NO_TOKENS: readonly ShownToken[] = [];
 
 /** A younger directory would say the same of these. */
-const FINAL: readonly string[] = ["authn.token.expired", "authn.revoked"];
+const FINAL: readonly string[] = ["authn.token.expired", "authn.token.unbound", "authn.revoked"];
 
 /** What an identity has shown, before any of it is spent. */
-export function shownBy({ tokens }: Pick<Identity, "tokens">): Shown {
-  return { tokens, spending: null };
+export function shownBy({ tokens, isUnbound }: Pick<Identity, "tokens" | "isUnbound">): Shown {
+  return { tokens, isUnbound, spending: null };
 }
 
 /** Establishes the caller. The directory must be loaded; without it there are no keys, and tokens are refused. */
@@ -81,37 +83,47 @@ export async function identify(mesh: Mesh, credentials: Credentials): Promise<Id
   let isAdmitted = false;
   let tokens = NO_TOKENS;
   const shown = credentials.certificate ?? null;
-  if (shown !== null) {
-    const proved = await certified(mesh, shown);
+  const proved = shown === null ? null : await certified(mesh, shown);
+  if (proved !== null) {
     if ("kind" in proved) return proved;
-    if (caller !== null && caller.principal !== proved.principal) return differing();
-    caller = proved;
+    if (caller !== null && caller.principal !== proved.caller.principal) return differing();
+    ({ caller } = proved);
   }
+  const isUnbound = caller === null;
+  const asked = { audiences: credentials.audiences, certificate: proved?.thumbprint };
   for (const token of [peer, bearer]) {
     if (token === null) continue;
-    const verifying = verifyNow(mesh, token, credentials.audiences);
+    const verifying = verifyNow(mesh, token, asked);
     const verdict =
       verifying instanceof Promise || verifying.kind === "reject"
-        ? await secondLook(mesh, token, credentials.audiences, verifying)
+        ? await secondLook(mesh, token, asked, verifying)
         : verifying;
     if (verdict.kind === "reject") return refuse(verdict.code, verdict.detail);
     if (caller !== null && caller.principal !== verdict.caller.principal) return differing();
     caller = verdict.caller;
     isAdmitted ||= token === peer && verdict.isAdmitted;
     const { id, audience, expiresAt } = verdict;
-    tokens = [...tokens, { id, audience, expiresAt, isBound: false }];
+    tokens = [...tokens, { id, audience, expiresAt }];
   }
-  return { kind: "identity", caller, tokens, isAdmitted, isBearerOurs: bearer !== null };
+  const isBearerOurs = bearer !== null;
+  return {
+    kind: "identity",
+    caller,
+    tokens,
+    isUnbound: isUnbound && caller !== null,
+    isAdmitted,
+    isBearerOurs,
+  };
 }
 
-/** The caller by a certificate; looks again when it fails, for its root may be younger than our directory. */
-async function certified(mesh: Mesh, shown: ShownCertificate): Promise<Caller | Refusal> {
+/** A certificate and its owner; looks again when it fails, for its root may be younger than our directory. */
+async function certified(mesh: Mesh, shown: ShownCertificate): Promise<KnownCertificate | Refusal> {
   const before = directoryOf(mesh);
-  const verdict = before === null ? noKeys() : await callerBy(mesh, shown, before);
+  const verdict = before === null ? noKeys() : await certificateOf(mesh, shown, before);
   if (!("kind" in verdict) || FINAL.includes(verdict.problem.code)) return verdict;
   await lookAgain(mesh);
   const after = directoryOf(mesh);
-  return after === null || after === before ? verdict : callerBy(mesh, shown, after);
+  return after === null || after === before ? verdict : certificateOf(mesh, shown, after);
 }
 
 function differing(): Refusal {
@@ -158,29 +170,32 @@ function meshBearer(
   return issuerHint(token) === directory.trustDomain ? token : null;
 }
 
+/** What a token must fit. */
+type Asked = Pick<TokenContext, "audiences" | "certificate">;
+
 /** Looks again at a token that fails: it may be signed with a key that is younger than our directory. */
 async function secondLook(
   mesh: Mesh,
   token: string,
-  audiences: readonly string[],
+  asked: Asked,
   first: TokenVerdict | Promise<TokenVerdict>,
 ): Promise<TokenVerdict> {
   const verdict = await first;
   if (verdict.kind === "ok" || FINAL.includes(verdict.code)) return verdict;
   const before = directoryOf(mesh);
   await lookAgain(mesh);
-  return directoryOf(mesh) === before ? verdict : verifyNow(mesh, token, audiences);
+  return directoryOf(mesh) === before ? verdict : verifyNow(mesh, token, asked);
 }
 
 function verifyNow(
   mesh: Mesh,
   token: string,
-  audiences: readonly string[],
+  { audiences, certificate }: Asked,
 ): TokenVerdict | Promise<TokenVerdict> {
   const directory = directoryOf(mesh);
   if (directory === null)
     return { kind: "reject", code: "authn.keys_unavailable", detail: "No keys were loaded yet." };
   const { keys, trustDomain, revoked } = directory;
-  const context = { keys, trustDomain, audiences, revoked, now: mesh.ports.now() };
+  const context = { keys, trustDomain, audiences, certificate, revoked, now: mesh.ports.now() };
   return cachedVerify(mesh.state.verdicts, token, context);
 }

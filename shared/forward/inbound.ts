@@ -54,11 +54,11 @@ export async function admit(
 ): Promise<Refusal | null> {
   try {
     const known = knownAt(policy, arrival);
-    const entering = known === null ? unproved() : enter(mesh, policy, known, trail);
+    const entering = "kind" in known ? known : enter(mesh, policy, known, trail);
     const refusal = entering instanceof Promise ? await entering : entering;
     const sample = mesh.settings.recordsCalls ? recording.due(mesh, policy, refusal) : null;
     if (sample !== null) recording.take(mesh, sample, { policy, arrival, trail, refusal });
-    if (known === null || refusal !== null || policy.limits.length === 0) return refusal;
+    if ("kind" in known || refusal !== null || policy.limits.length === 0) return refusal;
     const decision = await takeAll(mesh, policy.limits, keyInputOf(known));
     if (decision.kind === "refusal") return decision;
     if (decision.fields.length > 0) trail.limitFields = decision.fields;
@@ -79,19 +79,27 @@ export async function admitAnew(
   trail: Trail,
 ): Promise<Refusal | null> {
   const known = knownAt(policy, input);
-  return known === null ? unproved() : enter(mesh, policy, known, trail);
+  return "kind" in known ? known : enter(mesh, policy, known, trail);
 }
 
-/** The call with who is known to call at its port; `null` when somebody must be and nobody is. */
-function knownAt(policy: InboundPolicy, input: AdmissionInput): AdmissionInput | null {
+/** The call with who is known to call at its port; refused when somebody must be and nobody is, or not well enough. */
+function knownAt(policy: InboundPolicy, input: AdmissionInput): AdmissionInput | Refusal {
   const mode = modeAt(policy, input.port);
+  if (mode === "disabled") return { ...input, caller: null };
+  if (policy.tokens?.isBound === true && input.shown.isUnbound) return unbound();
   // A mode that nobody knows is as strict as the strictest.
-  if (mode !== "permissive" && mode !== "disabled" && input.caller === null) return null;
-  return mode === "disabled" ? { ...input, caller: null } : input;
+  return mode !== "permissive" && input.caller === null ? unproved() : input;
 }
 
 function unproved(): Refusal {
   return refuse("authn.missing", "Send a token of the mesh: Authorization: Bearer <token>.");
+}
+
+function unbound(): Refusal {
+  return refuse(
+    "authn.token.unbound",
+    "A token alone proves nobody here: call with your client certificate, or through a binding to the mesh.",
+  );
 }
 
 /** Whether callers at a port must prove who they are. */

@@ -12,6 +12,7 @@ import type { Millis } from "../engine/time.ts";
 import { BACKDATED_MS } from "./certificate.ts";
 import { meshAudience, parseSpiffeId } from "./spiffe.ts";
 import type { SpiffeId } from "./spiffe.ts";
+import { thumbprintOf } from "./thumbprint.ts";
 import { CLOCK_SKEW_MS } from "./token.ts";
 
 /** The longest assertion that is read, in characters. */
@@ -26,6 +27,7 @@ const ALGORITHMS = ["ES256", "ES384", "ES512"];
 export interface CertificateProof {
   readonly id: SpiffeId;
   readonly serial: string;
+  readonly thumbprint: string;
   readonly issuedAt: Millis;
 }
 
@@ -38,9 +40,22 @@ export interface ProofContext {
   readonly now: Millis;
 }
 
-/** What an assertion is bound to (claim `rqh`): SHA-256 of what is asked for, line by line, in base64url. */
-export async function requestHash(csr = "", audience = ""): Promise<string> {
-  const bytes = new TextEncoder().encode(`${csr}\n${audience}`);
+/** What is asked for with an assertion. */
+export interface ProvedRequest {
+  readonly csr?: string | undefined;
+  readonly audience?: string | undefined;
+  readonly isBound?: boolean | undefined;
+}
+
+/**
+ * What an assertion is bound to (claim `rqh`): SHA-256 of what is asked for,
+ * line by line, in base64url. Whether the token is to be bound is a third
+ * line: who catches the request cannot have it answered with a token that is
+ * good without the certificate.
+ */
+export async function requestHash({ csr = "", audience = "", isBound }: ProvedRequest): Promise<string> {
+  const lines = [csr, audience, ...(isBound === true ? ["bound"] : [])];
+  const bytes = new TextEncoder().encode(lines.join("\n"));
   return base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }
 
@@ -64,7 +79,12 @@ export async function readProof(
     }
     const refusal = await judgeAssertion(assertion, leaf, context);
     if (refusal !== null) return { refusal };
-    return { id, serial: leaf.serialNumber, issuedAt: leaf.notBefore.getTime() + BACKDATED_MS };
+    return {
+      id,
+      serial: leaf.serialNumber,
+      thumbprint: await thumbprintOf(leaf.toString("base64")),
+      issuedAt: leaf.notBefore.getTime() + BACKDATED_MS,
+    };
   } catch {
     // What is malformed, and what does not verify, proves nothing alike.
     return { refusal: "the assertion is malformed, or not signed with the certificate's key" };

@@ -13,6 +13,7 @@ import { BACKDATED_MS } from "./certificate.ts";
 import { permitsHost } from "./name-constraints.ts";
 import { parseSpiffeId } from "./spiffe.ts";
 import type { SpiffeId } from "./spiffe.ts";
+import { thumbprintOf } from "./thumbprint.ts";
 import { CLOCK_SKEW_MS } from "./token.ts";
 
 /** What the platform hands over of a client's certificate: DER in base64. */
@@ -34,6 +35,8 @@ export interface ProvedCertificate {
   readonly id: SpiffeId;
   /** In hex, in lower case. */
   readonly serial: string;
+  /** By which tokens are bound to it. */
+  readonly thumbprint: string;
   readonly issuedAt: Millis;
   /** When the first certificate of the chain ends. */
   readonly expiresAt: Millis;
@@ -77,6 +80,7 @@ export async function proveChain(
     return {
       id,
       serial: leaf.serialNumber.toLowerCase(),
+      thumbprint: await thumbprintOf(shown.leaf),
       issuedAt: leaf.notBefore.getTime() + BACKDATED_MS,
       expiresAt: Math.min(...chain.map(({ notAfter }) => notAfter.getTime())),
     };

@@ -5,7 +5,15 @@
  * @module
  */
 import type { VerificationKey } from "../engine/snapshot.ts";
-import { expired, isExpired, isTokenRevoked, refuseRevoked, verify } from "./token.ts";
+import {
+  expired,
+  isExpired,
+  isTokenRevoked,
+  lacksCertificate,
+  refuseRevoked,
+  refuseUnbound,
+  verify,
+} from "./token.ts";
 import type { RefusedToken, TokenContext, TokenVerdict, VerifiedToken } from "./token.ts";
 
 /** Verified tokens by `cacheKey`. Two generations make it forget what was not used for long without a list of uses. */
@@ -42,8 +50,8 @@ const KEY_LENGTH = 64;
 
 /**
  * Verifies a token, or remembers that it was. A remembered token is answered
- * synchronously, without allocating. Audience, trust domain, expiry
- * and revocation are checked anew each time, since they change between calls; a change of the keys
+ * synchronously, without allocating. Audience, trust domain, expiry,
+ * revocation and the certificate that it is bound to are checked anew each time, since they change between calls; a change of the keys
  * forgets everything, so that a token does not outlive the key that proved
  * it. Rejections are not remembered: they would let strangers push out what
  * is in use.
@@ -57,6 +65,8 @@ export function cachedVerify(
   const known = recall(cache, token);
   if (known === null || !isFor(known, context)) return verifyAndKeep(cache, token, context);
   if (isExpired(known.expiresAt, context.now)) return forget(cache, token, expired());
+  // Whoever shows it without its certificate does not make its owner verify it again.
+  if (lacksCertificate(known, context)) return refuseUnbound();
   const { revoked } = context;
   return revoked !== undefined && isTokenRevoked(revoked, known)
     ? forget(cache, token, refuseRevoked())

@@ -5,12 +5,16 @@
  * @module
  */
 import { base64url } from "jose";
+import { isThumbprint } from "./thumbprint.ts";
 
 /** The longest token that is read at all, in characters: 8 KiB, the common limit of one header line. */
 export const MAX_TOKEN_LENGTH = 8192;
 
 /** The name of the private claim by which the edge says that it ran the inbound half already. */
 export const ADMITTED_CLAIM = "selvedge.dev/admitted";
+
+/** The member of `cnf` that names a certificate (RFC 8705 §3.1). */
+export const THUMBPRINT_MEMBER = "x5t#S256";
 
 /** Claims as a token carries them; instants in seconds since the epoch (RFC 7519 NumericDate). */
 export interface TokenText {
@@ -25,6 +29,8 @@ export interface TokenText {
   /** `null` when the token has no `iss`, as SPIFFE allows. */
   readonly issuer: string | null;
   readonly isAdmitted: boolean;
+  /** Thumbprint of the certificate that must be shown with it (`cnf`, RFC 8705 §3.1); `null` when it names none. */
+  readonly boundTo: string | null;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -97,6 +103,8 @@ function readClaims(kid: string, payload: Json): TokenText | { readonly refusal:
   if (nbf !== null && !isSeconds(nbf)) return { refusal: "nbf must be whole seconds" };
   if (iss !== null && !isText(iss)) return { refusal: "iss is not a string" };
   if (typeof isAdmitted !== "boolean") return { refusal: `${ADMITTED_CLAIM} is not a boolean` };
+  const boundTo = payload["cnf"] === undefined ? null : readConfirmation(payload["cnf"]);
+  if (boundTo === undefined) return { refusal: `cnf is not {"${THUMBPRINT_MEMBER}": <thumbprint>}` };
   return {
     kid,
     subject: sub,
@@ -107,7 +115,18 @@ function readClaims(kid: string, payload: Json): TokenText | { readonly refusal:
     notBeforeSeconds: nbf,
     issuer: iss,
     isAdmitted,
+    boundTo,
   };
+}
+
+/**
+ * The thumbprint that a confirmation names; `undefined` when there is anything
+ * else in it, for what somebody wanted confirmed must not go unchecked.
+ */
+function readConfirmation(confirmation: unknown): string | undefined {
+  if (!isObject(confirmation) || Object.keys(confirmation).length !== 1) return undefined;
+  const thumbprint = confirmation[THUMBPRINT_MEMBER];
+  return typeof thumbprint === "string" && isThumbprint(thumbprint) ? thumbprint : undefined;
 }
 
 function isText(value: unknown): value is string {

@@ -12,7 +12,7 @@ import type { Millis } from "../engine/time.ts";
 import { importVerificationKey } from "./key.ts";
 import { isRevoked } from "./revocation.ts";
 import { callerOf, meshAudience, parseSpiffeId, spiffeId } from "./spiffe.ts";
-import { ADMITTED_CLAIM, readPayload, readToken } from "./token-text.ts";
+import { ADMITTED_CLAIM, readPayload, readToken, THUMBPRINT_MEMBER } from "./token-text.ts";
 import type { TokenText } from "./token-text.ts";
 
 /** The longest life of a token, between `iat` and `exp`: one hour. */
@@ -33,6 +33,8 @@ export interface TokenClaims {
   readonly expiresAt: Millis;
   /** The edge has run the inbound half for every call that carries the token. */
   readonly isAdmitted?: boolean;
+  /** Thumbprint of the certificate without which it does not count. `null`: it counts for whoever shows it. */
+  readonly boundTo?: string | null;
 }
 
 export interface SigningKey {
@@ -49,6 +51,8 @@ export interface TokenContext {
   readonly now: Millis;
   /** Tokens that do not count though they are signed. Absent: none. */
   readonly revoked?: Revocations | undefined;
+  /** Thumbprint of the certificate that was shown with the token, and verified. Absent: there was none, or none can be seen. */
+  readonly certificate?: string | null | undefined;
 }
 
 export interface VerifiedToken {
@@ -59,11 +63,18 @@ export interface VerifiedToken {
   readonly issuedAt: Millis;
   readonly expiresAt: Millis;
   readonly isAdmitted: boolean;
+  /** Thumbprint of the certificate that must be shown with it each time; `null`: none. */
+  readonly boundTo: string | null;
 }
 
 export interface RefusedToken {
   readonly kind: "reject";
-  readonly code: "authn.token.invalid" | "authn.token.expired" | "authn.revoked" | "authn.keys_unavailable";
+  readonly code:
+    | "authn.token.invalid"
+    | "authn.token.expired"
+    | "authn.token.unbound"
+    | "authn.revoked"
+    | "authn.keys_unavailable";
   /** What is wrong, without any part of the token. */
   readonly detail: string;
 }
@@ -82,6 +93,7 @@ export async function sign(claims: TokenClaims, key: SigningKey): Promise<string
     iat: Math.floor(claims.issuedAt / 1000),
     exp: Math.floor(claims.expiresAt / 1000),
     ...(claims.isAdmitted === true ? { [ADMITTED_CLAIM]: true } : {}),
+    ...(typeof claims.boundTo === "string" ? { cnf: { [THUMBPRINT_MEMBER]: claims.boundTo } } : {}),
   };
   return new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
     .setProtectedHeader({ alg: "ES256", kid: key.kid, typ: "JWT" })
@@ -118,6 +130,7 @@ export async function verify(token: string, context: TokenContext): Promise<Toke
     issuedAt: text.issuedAtSeconds * 1000,
     expiresAt: text.expiresAtSeconds * 1000,
     isAdmitted: text.isAdmitted,
+    boundTo: text.boundTo,
   };
   return context.revoked !== undefined && isTokenRevoked(context.revoked, verdict)
     ? refuseRevoked()
@@ -133,6 +146,23 @@ export function isTokenRevoked(revoked: Revocations, { id, caller, issuedAt }: V
 /** The rejection of a token that was revoked. */
 export function refuseRevoked(): RefusedToken {
   return { kind: "reject", code: "authn.revoked", detail: "the token was revoked: ask for a new one" };
+}
+
+/** Whether a token does not count for want of the certificate that it is bound to. */
+export function lacksCertificate(
+  { boundTo }: Pick<VerifiedToken, "boundTo">,
+  { certificate }: TokenContext,
+): boolean {
+  return boundTo !== null && boundTo !== certificate;
+}
+
+/** The rejection of a token that came without its certificate. */
+export function refuseUnbound(): RefusedToken {
+  return {
+    kind: "reject",
+    code: "authn.token.unbound",
+    detail: "the token counts only with the client certificate that it names: connect with that one",
+  };
 }
 
 /** Whether a token with this expiry counts no longer, clock skew included. */
@@ -160,6 +190,7 @@ function judgeClaims(text: TokenText, context: TokenContext): RefusedToken | nul
   if (text.issuer !== null && text.issuer !== meshAudience(context.trustDomain)) {
     return invalid("iss names another issuer");
   }
+  if (lacksCertificate(text, context)) return refuseUnbound();
   return judgeTimes(text, context.now);
 }
 

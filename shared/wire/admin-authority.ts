@@ -150,6 +150,10 @@ export const auditPage = z
             requester: z.string().meta({ description: "Who asked, by what proof." }),
             at: instant,
             expiresAt: instant,
+            boundTo: z.string().optional().meta({
+              description:
+                "Of a token that is bound: to `certificate/<serial>`, or to `thumbprint/<x5t#S256>`.",
+            }),
             hash: z.string().optional().meta({ description: "With which the chain of the log goes on." }),
           })
           .meta({ id: "AuditLine" }),
@@ -208,6 +212,10 @@ export const joinRequest = z
     csr: z.string().min(1).optional().meta({ description: "For a certificate: PKCS #10 in PEM." }),
     certificateTtlSeconds: z.int().min(600).max(604_800).optional(),
     audience: z.string().min(1).max(2048).optional().meta({ description: "For a token: a SPIFFE id." }),
+    bound: z.boolean().default(false).meta({
+      description:
+        "Binds the token to the certificate of the same answer; where none is asked for, to the one that is the proof.",
+    }),
   })
   .refine(
     ({ joinToken, serviceAccountToken, assertion }) => count(joinToken, serviceAccountToken, assertion) === 1,
@@ -217,6 +225,14 @@ export const joinRequest = z
   )
   .refine((body) => body.csr !== undefined || body.audience !== undefined, {
     error: "ask for a certificate (csr), a token (audience), or both",
+  })
+  .refine(({ bound, csr, assertion }) => !bound || csr !== undefined || assertion !== undefined, {
+    path: ["bound"],
+    error: "needs a certificate: ask for one too (csr), or prove yourself by one (assertion)",
+  })
+  .refine(({ bound, audience }) => !bound || audience !== undefined, {
+    path: ["bound"],
+    error: "is about a token: ask for one (audience)",
   })
   .meta({ id: "JoinRequest" });
 

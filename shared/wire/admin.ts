@@ -259,12 +259,26 @@ export const tokenRequest = z
       .optional()
       .meta({ description: "A SPIFFE id; the mesh's own, `spiffe://<trust domain>`, unless given." }),
     ttlSeconds: z.int().min(10).max(3600).optional().meta({ description: "300 unless given." }),
+    boundTo: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/, "write a certificate's SHA-256 in base64url, 43 characters")
+      .optional()
+      .meta({ description: "`x5t#S256` of the certificate without which the token is not to count." }),
   })
   .meta({ id: "TokenRequest" });
 
 /** What `POST /tokens` answers: a JWT-SVID. */
 export const issuedToken = z
-  .object({ token: z.string(), id: z.string(), subject: z.string(), expiresAt: z.number() })
+  .object({
+    token: z.string(),
+    id: z.string(),
+    subject: z.string(),
+    expiresAt: z.number(),
+    boundTo: z
+      .string()
+      .optional()
+      .meta({ description: "`x5t#S256` of the certificate that it is bound to; absent when it is to none." }),
+  })
   .meta({ id: "IssuedToken" });
 
 /** The mesh's public keys, as a JWK Set (RFC 7517). */

@@ -136,6 +136,8 @@ export interface AuditLine {
   readonly requester: string;
   readonly at: number;
   readonly expiresAt: number;
+  /** Of a token: the certificate that it is bound to, `certificate/<serial>` or `thumbprint/<x5t#S256>`. Absent: none. */
+  readonly boundTo?: string;
   /** With which the chain of the log goes on; absent from lines that no chain covers. */
   readonly hash?: string;
 }
@@ -174,6 +176,8 @@ export interface JoinRequest {
   readonly certificateTtlSeconds?: number;
   /** For a token: whom it is for, a SPIFFE id. */
   readonly audience?: string;
+  /** Binds the token to the certificate of the same answer, else to the one that is the proof. Absent: to none. */
+  readonly isBound?: boolean;
 }
 
 export interface RenewRequest extends Omit<JoinRequest, "token"> {

@@ -52,6 +52,10 @@ const decision = z.object({
     .readonly()
     .meta({ description: "Endpoints that these policies protect, some of them if there are many." }),
   peer: z.enum(["strict", "permissive", "disabled"]),
+  tokenBinding: z.literal("Certificate").optional().meta({
+    description:
+      "A caller that is known by a token alone is refused unless that is bound. Absent: nobody asks for it.",
+  }),
   user: z.string().nullable().meta({ description: "The end user by a verified token, `issuer/subject`." }),
   isAllowed: z.boolean(),
   by: z.string().nullable().meta({ description: "The rule that decided, `namespace/policy[index]`." }),

@@ -51,6 +51,11 @@ export const PROBLEMS = {
     proxyStatus: "http_request_denied",
   },
   "authn.token.expired": { status: 401, title: "The token has expired", proxyStatus: "http_request_denied" },
+  "authn.token.unbound": {
+    status: 401,
+    title: "The token needs the client certificate that it is bound to",
+    proxyStatus: "http_request_denied",
+  },
   "authn.certificate.invalid": {
     status: 401,
     title: "The client certificate is not valid here",

@@ -397,6 +397,8 @@ export interface IssueRequest {
   readonly isAdmitted?: boolean;
   /** Who asks, and by what proof: kept in the audit. Absent: nobody said. */
   readonly requester?: string;
+  /** Thumbprint (`x5t#S256`) of the certificate that the token is to be bound to. Absent: to none. */
+  readonly boundTo?: string;
 }
 
 export interface IssuedToken {
@@ -407,6 +409,8 @@ export interface IssuedToken {
   readonly issuedAt?: number;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Thumbprint of the certificate that it is bound to. Absent: none, or the authority is of the release before and binds nothing. */
+  readonly boundTo?: string;
 }
 
 // Telemetry -----------------------------------------------------------------

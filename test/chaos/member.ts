@@ -70,7 +70,7 @@ export async function joinAsMember(options: MemberOptions): Promise<Member> {
   }
 
   async function assertion(by: Held, asked: { csr?: string; audience?: string }): Promise<string> {
-    return new SignJWT({ rqh: await requestHash(asked.csr, asked.audience) })
+    return new SignJWT({ rqh: await requestHash(asked) })
       .setProtectedHeader({ alg: "ES256", x5c: [by.certificate] })
       .setAudience(`spiffe://${trustDomain}`)
       .setIssuedAt()

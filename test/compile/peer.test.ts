@@ -76,6 +76,19 @@ function ofWorkload(spec: string): string {
   return peers(`metadata: {name: w}, spec: {selector: {matchLabels: {app: web}}, ${spec}}`);
 }
 
+test.each<[string, boolean, readonly string[], object]>([
+  ["a Worker that enforces its policies itself", true, [], {}],
+  ["one whose tokens are bound", true, [ofSpaceSpec("tokens: {binding: Certificate}")], { isEdgeOnly: true }],
+  ["any other, which the edge calls anyway", false, [ofSpaceSpec("tokens: {binding: Certificate}")], {}],
+])("how callers get to %s", (_what, joined, documents, expected) => {
+  const app = APP.replaceAll("spec: {address: ", `spec: {joined: ${joined}, address: `);
+  const unit = compileUnit(worldOf([app, ...documents].join("\n---\n")), "service:shop/web");
+  if (unit?.kind !== "service") throw new Error("there is no such unit");
+  const ways = unit.endpoints.map(({ isJoined, isEdgeOnly }) => ({ isJoined, isEdgeOnly }));
+  const way = { isJoined: joined, isEdgeOnly: undefined, ...expected };
+  expect(ways).toEqual([way, way]);
+});
+
 describe("the narrowest level decides", () => {
   test.each<[string, readonly string[], object]>([
     ["none", [], { peer: "strict" }],

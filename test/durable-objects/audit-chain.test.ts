@@ -175,16 +175,18 @@ describe.each(LOGS)("the log of $name", (log) => {
 
   test("gives lines of a release before their hashes, and goes on behind them", async () => {
     const { stub, migrations } = log;
+    const chained = migrations.findIndex((each) => typeof each === "string" && each.includes("TABLE chain"));
     await log.add(object, 3);
     await evict(log);
     await runInDurableObject(stub(object), (_, { storage }) => {
       storage.sql.exec(
-        `DROP TABLE chain; DELETE FROM migrations WHERE number > ${migrations.length - 2};
+        `DROP TABLE chain; DELETE FROM migrations WHERE number > ${chained};
          UPDATE ${table} SET hash = ''`,
       );
       for (const index of ["audit_of_nobody", "audit_of_break_glass"])
         storage.sql.exec(`DROP INDEX IF EXISTS ${index}`);
       storage.sql.exec(`ALTER TABLE ${table} DROP COLUMN hash`);
+      if (table === "issued") storage.sql.exec("ALTER TABLE issued DROP COLUMN bound_to");
       if (table === "revisions") storage.sql.exec("ALTER TABLE changes DROP COLUMN after_hash");
       migrate(storage, migrations);
     });

@@ -112,6 +112,7 @@ test("a token proves its workload to its audience, with the published keys", asy
     issuedAt: Math.floor(Date.now() / 1000) * 1000,
     expiresAt: Math.floor(Date.now() / 1000) * 1000 + 300_000,
     isAdmitted: true,
+    boundTo: null,
   });
 });
 
@@ -124,6 +125,7 @@ test("what is issued is written down, by the key that signed it", async () => {
     kind: "jwt-svid",
     kid: current,
     audience: CALLEE,
+    bound_to: "",
     issued_at: issuedAt,
     hash: expect.any(String),
   };

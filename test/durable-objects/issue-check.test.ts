@@ -9,7 +9,10 @@ const GRANT = {
   ttlMs: 300_000,
   isAdmitted: false,
   requester: "",
+  boundTo: null,
 };
+
+const THUMBPRINT = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
 
 test.each([
   ["the defaults", {}, {}],
@@ -17,6 +20,7 @@ test.each([
   ["the shortest life", { ttlSeconds: 10 }, { ttlMs: 10_000 }],
   ["the longest life", { ttlSeconds: 3600 }, { ttlMs: 3_600_000 }],
   ["a call that the edge admitted", { isAdmitted: true }, { isAdmitted: true }],
+  ["a certificate to be bound to", { boundTo: THUMBPRINT }, { boundTo: THUMBPRINT }],
   ["who asks", { requester: "edge" }, { requester: "edge" }],
 ])("%s", (_name, change, expected) => {
   expect(checkIssue({ ...REQUEST, ...change }, "mesh.test")).toEqual({
@@ -30,6 +34,7 @@ const AUDIENCE = {
   path: "audience",
   message: "write spiffe://mesh.test or spiffe://mesh.test/ns/<namespace>/sa/<service account>",
 };
+const BINDING = { path: "boundTo", message: "write the certificate's SHA-256 in base64url, without padding" };
 const TTL = { path: "ttlSeconds", message: "write a whole number from 10 to 3600" };
 
 test.each([
@@ -46,6 +51,9 @@ test.each([
   ["a life of 3,601 s", { ttlSeconds: 3601 }, [TTL]],
   ["a life with a fraction", { ttlSeconds: 10.5 }, [TTL]],
   ["a life that is not a number", { ttlSeconds: Number.NaN }, [TTL]],
+  ["a binding to nothing", { boundTo: "" }, [BINDING]],
+  ["a binding in another alphabet", { boundTo: THUMBPRINT.replace("_", "/") }, [BINDING]],
+  ["a binding with bits that belong to no byte", { boundTo: `${THUMBPRINT.slice(0, -1)}V` }, [BINDING]],
   ["everything at once", { workload: "", audience: "*", ttlSeconds: 0 }, [WORKLOAD, AUDIENCE, TTL]],
 ])("%s is refused", (_name, change, fields) => {
   expect(checkIssue({ ...REQUEST, ...change }, "mesh.test")).toEqual({

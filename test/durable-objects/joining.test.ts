@@ -1,10 +1,11 @@
 import "reflect-metadata";
 import { env } from "cloudflare:workers";
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { SignJWT } from "jose";
-import { beforeEach, expect, test } from "vitest";
-import { requestHash } from "../../shared/identity/certificate-proof.ts";
+import { decodeJwt, SignJWT } from "jose";
+import { beforeEach, describe, expect, test } from "vitest";
+import { requestHash, type ProvedRequest } from "../../shared/identity/certificate-proof.ts";
 import { spiffeId } from "../../shared/identity/spiffe.ts";
+import { thumbprintOf } from "../../shared/identity/thumbprint.ts";
 import type { AuthorityApi, JoinRequest } from "../../shared/wire/authority-rpc.ts";
 import { makeRequest } from "../identity/requests.ts";
 
@@ -118,8 +119,8 @@ test("a join that cannot be written down leaves the token as it was", async () =
 });
 
 /** An assertion for a request, by the key of the certificate. */
-async function assertion(certificate: string, wanted: { csr?: string; audience?: string }): Promise<string> {
-  return new SignJWT({ rqh: await requestHash(wanted.csr, wanted.audience) })
+async function assertion(certificate: string, wanted: ProvedRequest): Promise<string> {
+  return new SignJWT({ rqh: await requestHash(wanted) })
     .setProtectedHeader({ alg: "ES256", x5c: [certificate] })
     .setAudience(`spiffe://${env.SELVEDGE_TRUST_DOMAIN}`)
     .setIssuedAt()
@@ -170,4 +171,84 @@ test("a certificate of another authority renews nothing", async () => {
   name = `${name}-other`;
   await authority().bundle();
   expect(await renew(certificate, { csr })).toBe("authn.token.invalid");
+});
+
+describe("a token that is to be bound", () => {
+  const ask = { csr, audience: AUDIENCE, isBound: true };
+
+  test("is bound to the certificate that is issued with it, as the audit tells before either is signed", async () => {
+    const outcome = await authority().join({ token: await make(), ...ask });
+    if (!outcome.ok) throw new Error(outcome.problem.detail);
+    const { certificate, token } = outcome.value;
+    const boundTo = await thumbprintOf(certificate?.certificate ?? "");
+    expect(decodeJwt(token?.token ?? "")["cnf"]).toEqual({ "x5t#S256": boundTo });
+    expect(token?.boundTo).toBe(boundTo);
+    await evict();
+    expect(await authority().audit({ limit: 9 })).toMatchObject({
+      value: [
+        { kind: "jwt-svid", boundTo: `certificate/${certificate?.serial}` },
+        { kind: "x509-svid", id: certificate?.serial },
+      ],
+    });
+  });
+
+  test("is bound to the certificate that is the proof, where no other is asked for", async () => {
+    const certificate = await joined();
+    const wanted = { audience: AUDIENCE, isBound: true };
+    const outcome = await authority().renew({ assertion: await assertion(certificate, wanted), ...wanted });
+    if (!outcome.ok) throw new Error(outcome.problem.detail);
+    const boundTo = await thumbprintOf(certificate);
+    expect(decodeJwt(outcome.value.token?.token ?? "")["cnf"]).toEqual({ "x5t#S256": boundTo });
+    const [{ id }] = (await rows("SELECT id FROM issued WHERE kind = 'x509-svid'")) as [{ id: string }];
+    expect(await rows("SELECT bound_to FROM issued WHERE kind = 'jwt-svid'")).toEqual([
+      { bound_to: `certificate/${id}` },
+    ]);
+  });
+
+  test("is bound to the new certificate where one is asked for with the old as the proof", async () => {
+    const old = await joined();
+    const outcome = await authority().renew({ assertion: await assertion(old, ask), ...ask });
+    if (!outcome.ok) throw new Error(outcome.problem.detail);
+    const { certificate, token } = outcome.value;
+    expect(token?.boundTo).toBe(await thumbprintOf(certificate?.certificate ?? ""));
+    expect(token?.boundTo).not.toBe(await thumbprintOf(old));
+  });
+
+  test("cannot be had unbound by an assertion for a bound one, nor the other way", async () => {
+    const certificate = await joined();
+    const plain = { csr, audience: AUDIENCE };
+    const answers = [
+      await authority().renew({ assertion: await assertion(certificate, ask), ...plain }),
+      await authority().renew({ assertion: await assertion(certificate, plain), ...ask }),
+    ];
+    const refusal = { ok: false, problem: { code: "authn.token.invalid" } };
+    expect(answers).toMatchObject([refusal, refusal]);
+  });
+
+  test.each([
+    ["without any certificate", { audience: AUDIENCE, isBound: true }],
+    ["without a token", { csr, isBound: true }],
+  ])("%s is refused, and spends nothing", async (_what, wanted) => {
+    const token = await make();
+    expect(await join({ token, ...wanted })).toBe("request.malformed");
+    expect(await join({ token, csr })).toEqual([web, null]);
+  });
+
+  test("is bound to what an operator names, and others are bound to nothing", async () => {
+    const issue = { workload: "shop/web", audience: AUDIENCE };
+    const boundTo = await thumbprintOf("AAAA");
+    const bound = await authority().issue({ ...issue, boundTo });
+    const unbound = await authority().issue(issue);
+    expect([bound, unbound].map((each) => each.ok && decodeJwt(each.value.token)["cnf"])).toEqual([
+      { "x5t#S256": boundTo },
+      undefined,
+    ]);
+    expect([bound, unbound].map((each) => each.ok && each.value.boundTo)).toEqual([boundTo, undefined]);
+    expect(await rows("SELECT bound_to FROM issued ORDER BY serial")).toEqual([
+      { bound_to: `thumbprint/${boundTo}` },
+      { bound_to: "" },
+    ]);
+    const audit = await authority().audit({ limit: 9 });
+    expect(audit.ok && audit.value.map((line) => line.boundTo)).toEqual([undefined, `thumbprint/${boundTo}`]);
+  });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Authorization, AuthorizationRule } from "../../shared/engine/authorize.ts";
-import type { Unit, UnitKey } from "../../shared/engine/snapshot.ts";
+import type { PeerMode, Unit, UnitKey } from "../../shared/engine/snapshot.ts";
 import { checkAccess } from "../../shared/forward/check-access.ts";
 import { checkAnswer, checkRequest } from "../../shared/wire/authz-check.ts";
 import { endpoint } from "../engine/endpoints.ts";
@@ -58,11 +58,11 @@ const UNITS: Readonly<Record<UnitKey, Unit>> = {
   }),
 };
 
-async function check(question: Readonly<Record<string, unknown>>) {
+async function check(question: Readonly<Record<string, unknown>>, units = UNITS) {
   const { mesh } = meshKit();
   const checked = await checkAccess(checkRequest.parse({ to: "shop/reviews", ...question }), {
     knowledge: {
-      unit: async (key) => UNITS[key] ?? null,
+      unit: async (key) => units[key] ?? null,
       version: () => 7,
       meshDomain: "mesh.test",
       now: () => 1,
@@ -137,4 +137,16 @@ test.each([
   ["a host that is none", { host: "a..b" }, "host.invalid"],
 ])("refuses %s", async (_what, question, code) => {
   expect(await check(question)).toBe(code);
+});
+
+test.each<[PeerMode, object]>([
+  ["strict", { tokenBinding: "Certificate" }],
+  ["permissive", { tokenBinding: "Certificate" }],
+  ["disabled", {}],
+])("tells where a token must be bound: %s", async (peer, expected) => {
+  const inbound = [{ ...PERMISSIVE, peer, tokens: { isBound: true as const } }];
+  const units = { "service:shop/reviews": service("reviews", { inbound }) };
+  const answer = await check({ from: "shop/web" }, { ...UNITS, ...units });
+  expect(answer).toMatchObject({ decisions: [{ peer, isAllowed: true, ...expected }] });
+  expect(JSON.stringify(answer).includes("tokenBinding")).toBe("tokenBinding" in expected);
 });

@@ -3,13 +3,15 @@ import { callerOf } from "../../shared/identity/spiffe.ts";
 import { generateSigningKey } from "../../shared/identity/key.ts";
 import type { KeyPair } from "../../shared/identity/key.ts";
 import { identify } from "../../shared/forward/identify.ts";
+import type { Credentials } from "../../shared/forward/identify.ts";
 import { lookAgain, prepare } from "../../shared/forward/sync.ts";
 import type { Caller } from "../../shared/engine/authorize.ts";
 import { meshKit } from "../fakes/mesh-kit.ts";
 import type { MeshKit } from "../fakes/mesh-kit.ts";
 import { directory, TRUST_DOMAIN } from "../fakes/units.ts";
 import { type Authority, makeAuthority, makeSvid } from "../identity/chains.ts";
-import { forge } from "../identity/forge.ts";
+import { thumbprintOf } from "../../shared/identity/thumbprint.ts";
+import { forge, NOW } from "../identity/forge.ts";
 import type { ShownCertificate } from "../../shared/forward/client-certificate.ts";
 import type { DirectoryUnit } from "../../shared/engine/snapshot.ts";
 
@@ -118,7 +120,7 @@ test.each<[string, () => Readonly<Record<string, string>>, readonly string[]]>([
   );
   expect(identity).toMatchObject({
     kind: "identity",
-    tokens: ids.map((id) => ({ id, audience: MESH, isBound: false })),
+    tokens: ids.map((id) => ({ id, audience: MESH, expiresAt: NOW + 300_000 })),
   });
 });
 
@@ -160,7 +162,7 @@ test("a flood of bad tokens does not become a flood of syncs", async () => {
   expect(kit.calls.syncs.length).toBe(2);
 });
 
-async function by(kit: MeshKit, certificate: ShownCertificate, fields: Record<string, string> = {}) {
+async function by(kit: MeshKit, certificate: ShownCertificate | null, fields: Record<string, string> = {}) {
   const headers = new Headers(fields);
   const identity = await kit.run(
     identify(kit.mesh, { headers, vouched: null, certificate, audiences: [MESH] }),
@@ -237,6 +239,47 @@ describe("a client certificate", () => {
     expect(await by(kit, show(), { "x-selvedge-peer": ours })).toBe(WEB.principal);
     expect(await by(kit, show(), { "x-selvedge-peer": others })).toBe("authn.token.invalid");
     expect(await by(kit, show(), { authorization: `Bearer ${others}` })).toBe("authn.token.invalid");
+  });
+
+  test("is what a token that is bound to it needs, at every call and in either field", async () => {
+    const kit = await kitOf();
+    const another = await makeSvid(`spiffe://${WEB.principal}`, authority.intermediate, kit.mesh.ports.now());
+    const cnf = { "x5t#S256": await thumbprintOf(leaf) };
+    const bound = await forge(pair, {}, { aud: MESH, cnf });
+    const syncs = kit.calls.syncs.length;
+    for (const fields of [{ "x-selvedge-peer": bound }, { authorization: `Bearer ${bound}` }]) {
+      expect([
+        await by(kit, show(), fields),
+        await by(kit, show({ leaf: another }), fields),
+        await by(kit, null, fields),
+        await by(kit, show(), fields),
+      ]).toEqual([WEB.principal, "authn.token.unbound", "authn.token.unbound", WEB.principal]);
+    }
+    // What the platform vouches for is no certificate.
+    expect(await identified(kit, { "x-selvedge-peer": bound }, WEB)).toBe("authn.token.unbound");
+    expect(kit.calls.syncs.length).toBe(syncs);
+  });
+
+  test.each<[string, () => Partial<Credentials>, boolean]>([
+    ["nobody", () => ({}), false],
+    ["a token alone", () => ({ headers: new Headers({ "x-selvedge-peer": ours }) }), true],
+    ["a bearer alone", () => ({ headers: new Headers({ authorization: `Bearer ${ours}` }) }), true],
+    [
+      "a token beside a certificate",
+      () => ({ headers: new Headers({ "x-selvedge-peer": ours }), certificate: show() }),
+      false,
+    ],
+    [
+      "a token beside props",
+      () => ({ headers: new Headers({ "x-selvedge-peer": ours }), vouched: WEB }),
+      false,
+    ],
+    ["a certificate", () => ({ certificate: show() }), false],
+    ["a token of an end user", () => ({ headers: new Headers({ authorization: "Bearer a.b.c" }) }), false],
+  ])("%s: tokens alone say who calls, or not", async (_what, shown, isUnbound) => {
+    const kit = await kitOf();
+    const credentials = { headers: new Headers(), vouched: null, audiences: [MESH], ...shown() };
+    expect(await kit.run(identify(kit.mesh, credentials))).toMatchObject({ kind: "identity", isUnbound });
   });
 
   test("is the mesh's fault where the mesh has no roots", async () => {

@@ -2,9 +2,11 @@ import { expect, test } from "vitest";
 import type { Authorization, AuthorizationRule, Caller } from "../../shared/engine/authorize.ts";
 import type { InboundPolicy } from "../../shared/engine/snapshot.ts";
 import { carry } from "../../shared/forward/carry.ts";
+import { generateSigningKey } from "../../shared/identity/key.ts";
 import { endpoint } from "../engine/endpoints.ts";
 import { reception, setUp, ok, unavailable, get, codeOf, WEB } from "../fakes/loop.ts";
 import { backend, directory, listener, PERMISSIVE, routeSet, service, virtualHost } from "../fakes/units.ts";
+import { forge } from "../identity/forge.ts";
 
 test("decides by an endpoint's policies once per call, and never asks another endpoint after a denial", async () => {
   const denying = { ...PERMISSIVE, authorization: { deny: [], allow: [] } };
@@ -50,6 +52,29 @@ test("refuses callers without an identity where the service asks for one", async
   expect(await codeOf(response)).toEqual([401, "authn.missing"]);
   expect(response.headers.get("www-authenticate")).toBe('Bearer realm="selvedge"');
   expect(sent).toEqual([]);
+});
+
+test.each<[string, Partial<InboundPolicy>, readonly ("token" | "props")[], string]>([
+  ["a token alone", { peer: "strict" }, ["token"], "authn.token.unbound"],
+  ["a token alone, though nobody need be known", {}, ["token"], "authn.token.unbound"],
+  ["a token alone, where nobody looks who calls", { peer: "disabled" }, ["token"], "ok"],
+  ["a token beside what the platform vouches for", { peer: "strict" }, ["token", "props"], "ok"],
+  ["nobody", { peer: "strict" }, [], "authn.missing"],
+  ["nobody, where nobody need be known", {}, [], "ok"],
+])("where tokens are bound, %s", async (_what, policy, proofs, expected) => {
+  const pair = await generateSigningKey();
+  const inbound = [{ ...PERMISSIVE, ...policy, tokens: { isBound: true as const } }];
+  const { kit, sent } = setUp(service("reviews", { inbound }), [ok], {
+    more: { directory: directory({ keys: [pair.publicJwk] }) },
+  });
+  const token = await forge(pair, {}, { aud: "spiffe://mesh.test" });
+  const headers = new Headers(proofs.includes("token") ? { "x-selvedge-peer": token } : {});
+  const host = reception({ vouched: () => (proofs.includes("props") ? WEB : null), readsTokens: true });
+
+  const response = await kit.run(carry(kit.mesh, new Request("http://reviews/", { headers }), host));
+
+  expect(await response.text()).toContain(expected);
+  expect(sent.length).toBe(expected === "ok" ? 1 : 0);
 });
 
 test("a policy that cannot be decided denies", async () => {

@@ -8,9 +8,10 @@ import type { InboundPolicy, Unit } from "../../shared/engine/snapshot.ts";
 import { meshKit } from "../fakes/mesh-kit.ts";
 import type { MeshKit } from "../fakes/mesh-kit.ts";
 import { directory, PERMISSIVE, workload } from "../fakes/units.ts";
-import { forge } from "../identity/forge.ts";
+import { encode, forge } from "../identity/forge.ts";
 
 const STRICT: InboundPolicy = { ...PERMISSIVE, peer: "strict" };
+const BOUND: InboundPolicy = { ...PERMISSIVE, tokens: { isBound: true } };
 const CLOSED: InboundPolicy = { ...PERMISSIVE, authorization: { deny: [], allow: [] } };
 const CERTIFICATE = "By=spiffe://mesh.test/ns/shop/sa/reviews;URI=spiffe://mesh.test/ns/shop/sa/web";
 
@@ -18,11 +19,13 @@ let pair: KeyPair;
 let token: string;
 let admitted: string;
 let forEdge: string;
+let bound: string;
 
 beforeAll(async () => {
   pair = await generateSigningKey();
   token = await forge(pair, {}, {});
   forEdge = await forge(pair, {}, { aud: "spiffe://mesh.test" });
+  bound = await forge(pair, {}, { cnf: { "x5t#S256": encode(new Uint8Array(32)) } });
   admitted = await forge(pair, {}, { jti: "t-2", "selvedge.dev/admitted": true });
 });
 
@@ -65,9 +68,22 @@ test.each<[string, InboundPolicy, () => Readonly<Record<string, string>>, string
     () => ({ authorization: `Bearer ${admitted}` }),
     "authz.default_deny",
   ],
+  [
+    "a token alone, where tokens are bound",
+    BOUND,
+    () => ({ "x-selvedge-peer": token }),
+    "authn.token.unbound",
+  ],
+  ["a token that is bound", PERMISSIVE, () => ({ "x-selvedge-peer": bound }), "authn.token.unbound"],
   ["a caller whom no policy allows", CLOSED, () => ({ "x-selvedge-peer": token }), "authz.default_deny"],
 ])("refuses %s", async (_what, inbound, fields, code) => {
   expect(await received(kitWith(inbound), fields())).toBe(code);
+});
+
+test("takes the edge's word where tokens are bound: it has seen the certificate", async () => {
+  expect(await received(kitWith(BOUND), { "x-selvedge-peer": admitted })).toMatchObject({
+    caller: "mesh.test/ns/shop/sa/web",
+  });
 });
 
 test("does not decide again what the edge has decided", async () => {

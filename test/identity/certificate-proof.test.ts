@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { SignJWT, type CryptoKey } from "jose";
@@ -10,7 +11,7 @@ import { generate } from "./requests.ts";
 const NOW = Date.UTC(2026, 6, 1);
 const SECONDS = NOW / 1000;
 const TRUST_DOMAIN = "mesh.test";
-const HASH = await requestHash("csr", "aud");
+const HASH = await requestHash({ csr: "csr", audience: "aud" });
 
 /** An authority of its own. */
 async function authority() {
@@ -54,6 +55,7 @@ test("a certificate's holder is who the certificate says", async () => {
   expect(await read(await assert())).toEqual({
     id: { trustDomain: TRUST_DOMAIN, namespace: "shop", serviceAccount: "web" },
     serial,
+    thumbprint: createHash("sha256").update(Buffer.from(leaf, "base64")).digest("base64url"),
     issuedAt: NOW,
   });
 });
@@ -95,10 +97,11 @@ test.each([
 
 test("what is asked for cannot be shifted from one part to the other", async () => {
   const hashes = await Promise.all([
-    requestHash("a", "b"),
-    requestHash("ab", ""),
-    requestHash("", "ab"),
-    requestHash(),
+    requestHash({ csr: "a", audience: "b" }),
+    requestHash({ csr: "ab", audience: "" }),
+    requestHash({ csr: "", audience: "ab" }),
+    requestHash({}),
+    requestHash({ csr: "a", audience: "b", isBound: true }),
   ]);
-  expect(new Set(hashes).size).toBe(4);
+  expect(new Set(hashes).size).toBe(5);
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { beforeAll, expect, test } from "vitest";
@@ -29,6 +30,7 @@ test("a certificate that leads to a root proves its workload", async () => {
   expect(proof).toEqual({
     id: { trustDomain: "mesh.test", namespace: "shop", serviceAccount: "web" },
     serial: new x509.X509Certificate(leaf).serialNumber,
+    thumbprint: createHash("sha256").update(Buffer.from(leaf, "base64")).digest("base64url"),
     issuedAt: NOW,
     expiresAt: NOW + HOUR,
   });

@@ -7,7 +7,7 @@ import {
   MAX_CACHED_TOKENS,
 } from "../../shared/identity/token-cache.ts";
 import type { TokenCache } from "../../shared/identity/token-cache.ts";
-import { CALLER, contextOf, forge, NOW } from "./forge.ts";
+import { CALLER, contextOf, encode, forge, NOW } from "./forge.ts";
 
 const pair = await generateSigningKey();
 const other = await generateSigningKey();
@@ -71,6 +71,19 @@ test("a token that ends like a remembered one is another one", async () => {
   expect(isRemembered(cache, forged, context.trustDomain)).toBe(false);
   expect(await cachedVerify(cache, forged, context)).toMatchObject({ kind: "reject" });
   expect(cachedVerify(cache, token, context)).toMatchObject({ kind: "ok" });
+});
+
+test("a remembered token that is bound counts with its certificate only, and stays remembered", async () => {
+  const cache = createTokenCache();
+  const certificate = encode(new Uint8Array(32).fill(7));
+  const bound = await forge(pair, {}, { cnf: { "x5t#S256": certificate } });
+  const verdict = await cachedVerify(cache, bound, { ...context, certificate });
+  expect(verdict).toMatchObject({ kind: "ok", boundTo: certificate });
+  for (const shown of [null, undefined, encode(new Uint8Array(32).fill(8))]) {
+    const refusal = cachedVerify(cache, bound, { ...context, certificate: shown });
+    expect(refusal).toMatchObject({ code: "authn.token.unbound" });
+  }
+  expect(cachedVerify(cache, bound, { ...context, certificate })).toBe(verdict);
 });
 
 test("a token is remembered once it was verified, for its own trust domain", async () => {

@@ -1,4 +1,4 @@
-import { base64url, exportJWK, generateKeyPair, SignJWT } from "jose";
+import { base64url, decodeJwt, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { describe, expect, test } from "vitest";
 import { generateSigningKey, importSigningKey } from "../../shared/identity/key.ts";
 import { issuerHint, sign, verify } from "../../shared/identity/token.ts";
@@ -23,6 +23,15 @@ const ACCEPTED = {
   issuedAt: NOW,
   expiresAt: NOW + 300_000,
   isAdmitted: false,
+  boundTo: null,
+};
+
+const THUMBPRINT = encode(new Uint8Array(32).fill(7));
+const OTHER_THUMBPRINT = encode(new Uint8Array(32).fill(8));
+const UNBOUND = {
+  kind: "reject",
+  code: "authn.token.unbound",
+  detail: "the token counts only with the client certificate that it names: connect with that one",
 };
 
 function refused(detail: string): Json {
@@ -64,6 +73,58 @@ describe("sign", () => {
       [true, false].map(async (isAdmitted) => verify(await sign({ ...claims, isAdmitted }, key), context)),
     );
     expect(verdicts).toEqual([{ ...ACCEPTED, isAdmitted: true }, ACCEPTED]);
+  });
+});
+
+describe("a bound token", () => {
+  const cnf = { "x5t#S256": THUMBPRINT };
+
+  test("names its certificate as RFC 8705 has it, and JOSE reads that", async () => {
+    const key = { kid: pair.kid, privateKey: await importSigningKey(pair.privateJwk) };
+    const claims = { subject: CALLER, audience: CALLEE, id: "t-1", issuedAt: NOW, expiresAt: NOW + 300_000 };
+    const token = await sign({ ...claims, boundTo: THUMBPRINT }, key);
+    expect(decodeJwt(token)).toEqual({ ...CLAIMS, cnf });
+    expect(decodeJwt(await sign({ ...claims, boundTo: null }, key))).toEqual(CLAIMS);
+  });
+
+  test.each<[string, string | null | undefined, unknown]>([
+    ["its certificate", THUMBPRINT, { ...ACCEPTED, boundTo: THUMBPRINT }],
+    ["another certificate", OTHER_THUMBPRINT, UNBOUND],
+    ["a certificate whose name begins alike", THUMBPRINT.slice(0, -1), UNBOUND],
+    ["no certificate", null, UNBOUND],
+    ["no way to see certificates", undefined, UNBOUND],
+  ])("counts with %s as it should", async (_name, certificate, verdict) => {
+    expect(await verify(await forge(pair, {}, { cnf }), { ...context, certificate })).toEqual(verdict);
+  });
+
+  test("is no better than another for what else is wrong with it", async () => {
+    const shown = { ...context, certificate: THUMBPRINT };
+    expect(await verify(await forge(pair, {}, { cnf, aud: CALLER }), shown)).toEqual(BAD_AUDIENCE);
+    expect(await verify(await forge(pair, {}, { cnf, iat: 1, exp: 2 }), shown)).toEqual(EXPIRED);
+    const token = await forge(other, { kid: pair.kid }, { cnf });
+    expect(await verify(token, shown)).toEqual(BAD_SIGNATURE);
+  });
+
+  test.each<[string, unknown]>([
+    ["null", null],
+    ["nothing", {}],
+    ["a text", THUMBPRINT],
+    ["a list", [THUMBPRINT]],
+    ["no text in it", { "x5t#S256": 1 }],
+    ["an empty text in it", { "x5t#S256": "" }],
+    ["a text in hex", { "x5t#S256": "07".repeat(32) }],
+    ["a text with padding", { "x5t#S256": `${THUMBPRINT}=` }],
+    ["a text with bits that belong to no byte", { "x5t#S256": `${THUMBPRINT.slice(0, -1)}d` }],
+    ["a text of another length", { "x5t#S256": THUMBPRINT.slice(1) }],
+    ["another hash", { "x5t#S1": THUMBPRINT }],
+    ["a key", { jkt: THUMBPRINT }],
+    ["a key besides", { "x5t#S256": THUMBPRINT, jkt: THUMBPRINT }],
+    ["a certificate itself", { x5c: [THUMBPRINT] }],
+  ])("that confirms %s is refused, whatever was shown", async (_name, confirmation) => {
+    for (const certificate of [THUMBPRINT, undefined]) {
+      const verdict = await verify(await forge(pair, {}, { cnf: confirmation }), { ...context, certificate });
+      expect(verdict).toEqual(refused('cnf is not {"x5t#S256": <thumbprint>}'));
+    }
   });
 });
 

@@ -1,8 +1,10 @@
 import "reflect-metadata";
 import { reset } from "cloudflare:test";
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { decodeJwt, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { readPem } from "../../shared/identity/pem.ts";
+import { thumbprintOf } from "../../shared/identity/thumbprint.ts";
 import { makeRequest } from "../identity/requests.ts";
 import { ask, env, type Answered } from "./admin-kit.ts";
 
@@ -44,7 +46,7 @@ function join(json: object, settings = cluster(), address = ""): Promise<Answere
 
 const answer = z.object({
   certificate: z.object({ subject: z.string(), certificate: z.string(), chain: z.string() }).nullable(),
-  token: z.object({ subject: z.string() }).nullable(),
+  token: z.object({ subject: z.string(), token: z.string(), boundTo: z.string().optional() }).nullable(),
 });
 
 const { SELVEDGE_TRUST_DOMAIN: trustDomain } = env;
@@ -81,6 +83,14 @@ describe("a service account", () => {
       .object({ items: z.array(z.looseObject({})) })
       .parse((await ask("/api/v1/ca/audit")).body);
     expect(items).toMatchObject([{ requester: "kubernetes/prod shop/web" }]);
+  });
+
+  test("gets a token that is bound to its certificate", async () => {
+    const wanted = { csr, audience: `spiffe://${trustDomain}`, bound: true };
+    const joined = await join({ serviceAccountToken: await project(), ...wanted });
+    const { certificate, token } = answer.parse(joined.body);
+    expect(decodeJwt(token?.token ?? "")["cnf"]).toEqual({ "x5t#S256": token?.boundTo });
+    expect(token?.boundTo).toBe(await thumbprintOf(readPem(certificate?.certificate ?? "")[0]?.base64 ?? ""));
   });
 
   const now = Math.floor(Date.now() / 1000);

@@ -111,15 +111,17 @@ function controlOf(edge: Fetcher & MeshApi): Control {
 
 /**
  * The Worker's own binding to an endpoint, if it may be used: the Worker
- * behind it must enforce its policies itself, and be told who calls.
+ * behind it must enforce its policies itself, be told who calls, and see all
+ * that they ask for.
  */
 function directBinding(
   mesh: Mesh,
   host: Host,
   env: unknown,
-  { address, isJoined }: Endpoint,
+  { address, isJoined, isEdgeOnly }: Endpoint,
 ): Fetcher | null {
-  if (address.kind !== "binding" || !isJoined || selfOf(mesh, host) === null) return null;
+  if (address.kind !== "binding" || !isJoined || isEdgeOnly === true) return null;
+  if (selfOf(mesh, host) === null) return null;
   return bindingOf(env, address.name);
 }
 

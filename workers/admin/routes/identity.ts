@@ -48,13 +48,14 @@ const bundle = createRoute({
 /** Adds the operations on tokens and what they are checked with. */
 export function addIdentityRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(issue, async (c) => {
-    const { workload, audience, ttlSeconds } = c.req.valid("json");
+    const { workload, audience, ttlSeconds, boundTo } = c.req.valid("json");
     assertEdit(c.var.principal, namespaceOf(workload));
     const request = {
       requester: c.var.principal.id,
       workload,
       audience: audience ?? `spiffe://${c.env.SELVEDGE_TRUST_DOMAIN}`,
       ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+      ...(boundTo === undefined ? {} : { boundTo }),
     };
     return c.json(unwrap(await authorityOf(c.env).issue(request)), 200);
   });

@@ -7,6 +7,7 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { z } from "zod";
 import { authorityOf } from "../../../durable-objects/env.ts";
+import { thumbprintOf } from "../../../shared/identity/thumbprint.ts";
 import * as wire from "../../../shared/wire/admin-authority.ts";
 import type { Joined } from "../../../shared/wire/authority-rpc.ts";
 import { fail, succeed, type Outcome } from "../../../shared/wire/problem.ts";
@@ -114,23 +115,27 @@ async function redeem(c: Context<AdminEnv>, body: Body): Promise<Outcome<Joined>
 async function issueTo(
   c: Context<AdminEnv>,
   { workload, proof }: { readonly workload: string; readonly proof: string },
-  { csr, certificateTtlSeconds, audience }: Body,
+  { csr, certificateTtlSeconds, audience, bound }: Body,
 ): Promise<Outcome<Joined>> {
   const asker = { workload, requester: proof };
   const life = certificateTtlSeconds === undefined ? {} : { ttlSeconds: certificateTtlSeconds };
   const certificate = csr === undefined ? null : await authorityOf(c.env).certify({ ...asker, csr, ...life });
   if (certificate?.ok === false) return fail(certificate.problem);
-  const token = audience === undefined ? null : await authorityOf(c.env).issue({ ...asker, audience });
+  const binding =
+    bound && certificate !== null ? { boundTo: await thumbprintOf(certificate.value.certificate) } : {};
+  const token =
+    audience === undefined ? null : await authorityOf(c.env).issue({ ...asker, audience, ...binding });
   if (token?.ok === false) return fail(token.problem);
   return succeed({ certificate: certificate?.value ?? null, token: token?.value ?? null });
 }
 
 /** Without what is undefined: the contract has absent fields instead. */
-function defined({ workload, csr, certificateTtlSeconds, audience }: Body) {
+function defined({ workload, csr, certificateTtlSeconds, audience, bound }: Body) {
   return {
     ...(workload === undefined ? {} : { workload }),
     ...(csr === undefined ? {} : { csr }),
     ...(certificateTtlSeconds === undefined ? {} : { certificateTtlSeconds }),
     ...(audience === undefined ? {} : { audience }),
+    ...(bound ? { isBound: true } : {}),
   };
 }
