@@ -5,23 +5,35 @@
  */
 import type { AuthorityApi } from "../shared/wire/authority-rpc.ts";
 import type { AdminApi } from "../shared/wire/admin-rpc.ts";
-import type { CircuitApi, HealthApi, RateLimitApi, RegistryApi, TelemetryApi } from "../shared/wire/rpc.ts";
+import type {
+  CircuitApi,
+  HealthApi,
+  RateLimitApi,
+  RegistryApi,
+  ReplayApi,
+  TelemetryApi,
+} from "../shared/wire/rpc.ts";
 import type { AdminObject } from "./admin-object.ts";
 import type { AuthorityObject } from "./authority-object.ts";
 import type { CircuitObject } from "./circuit-object.ts";
 import type { HealthObject } from "./health-object.ts";
 import type { RateLimitObject } from "./rate-limit-object.ts";
 import type { RegistryObject } from "./registry-object.ts";
+import type { ReplayObject } from "./replay-object.ts";
 import type { TelemetryObject } from "./telemetry-object.ts";
 
 /** Objects per policy: one serves up to 1,000 calls a second. Changing it moves keys, which refills their buckets once. */
 const RATE_LIMIT_SHARDS = 8;
+
+/** Objects per audience of tokens that count once. Changing it lets tokens that are out then count once more. */
+const REPLAY_SHARDS = 16;
 
 export interface Env {
   readonly REGISTRY: DurableObjectNamespace<RegistryObject>;
   readonly HEALTH: DurableObjectNamespace<HealthObject>;
   readonly CIRCUIT: DurableObjectNamespace<CircuitObject>;
   readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
+  readonly REPLAY: DurableObjectNamespace<ReplayObject>;
   readonly AUTHORITY: DurableObjectNamespace<AuthorityObject>;
   readonly ADMIN: DurableObjectNamespace<AdminObject>;
   readonly TELEMETRY: DurableObjectNamespace<TelemetryObject>;
@@ -81,6 +93,14 @@ export function circuitOf(env: Env, service: string): CircuitApi {
 /** The object that keeps a policy's bucket of this key. Keys are spread over a fixed number of objects. */
 export function rateLimitOf(env: Env, policy: string, key: string): RateLimitApi {
   return asApi(env.RATE_LIMIT.getByName(`${policy}#${hashOf(key) % RATE_LIMIT_SHARDS}`));
+}
+
+/**
+ * The object that remembers whether a token was spent. Each audience has its
+ * own, so that whoever may spend for one cannot fill up those of another.
+ */
+export function replayOf(env: Env, audience: string, id: string): ReplayApi {
+  return asApi(env.REPLAY.getByName(`${audience}#${hashOf(id) % REPLAY_SHARDS}`));
 }
 
 /** The telemetry object that isolates report to. */

@@ -15,6 +15,7 @@ export { CircuitObject } from "../durable-objects/circuit-object.ts";
 export { HealthObject } from "../durable-objects/health-object.ts";
 export { RateLimitObject } from "../durable-objects/rate-limit-object.ts";
 export { RegistryObject } from "../durable-objects/registry-object.ts";
+export { ReplayObject } from "../durable-objects/replay-object.ts";
 export { TelemetryObject } from "../durable-objects/telemetry-object.ts";
 export { Door } from "./door.ts";
 export { Mesh } from "./mesh-entrypoint.ts";

@@ -25,6 +25,8 @@ import type {
   MeshApi,
   MeshProps,
   OutcomeReport,
+  SpendRequest,
+  Spent,
   SyncAnswer,
   SyncRequest,
   TakeRequest,
@@ -82,6 +84,14 @@ export class Mesh extends WorkerEntrypoint<Env, MeshProps> implements MeshApi {
 
   async lease(request: LeaseRequest): Promise<Grant> {
     return this.#known().control.lease(request);
+  }
+
+  /** Spends a token that is for the binding's own workload: tokens for others were not shown to it. */
+  async spend(request: SpendRequest): Promise<Spent> {
+    const { caller, control } = this.#known();
+    if (request.audience !== `spiffe://${caller.principal}`)
+      throw new Error("The token is for somebody else.");
+    return control.spend(request);
   }
 
   /** A token for the binding's own workload, which cannot be chosen by whoever calls this. */

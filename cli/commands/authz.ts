@@ -97,13 +97,14 @@ function placeOf({ endpoints }: CheckedDecision): string {
 }
 
 function verdictText(io: Io, decision: CheckedDecision): string {
-  const { isAllowed, by, code, reason, user, asks, peer, tokenBinding } = decision;
+  const { isAllowed, by, code, reason, user, asks, peer, tokenBinding, takesTokenOnce } = decision;
   const rule = by === null ? "" : ` (${by})`;
   const verdict = isAllowed ? paint(io, "green", "allowed") : paint(io, "red", `denied, ${code ?? ""}`);
   const notes = [
     `mTLS ${peer}`,
     ...(tokenBinding === undefined ? [] : ["a token counts only with the client's certificate"]),
     ...(user === null ? [] : [`for the user ${user}`]),
+    ...(takesTokenOnce === true ? ["a token counts once"] : []),
     ...asks.map((name) => `besides, it asks ${name}`),
   ];
   return `${verdict}: ${plain(reason + rule)}; ${plain(notes.join("; "))}`;

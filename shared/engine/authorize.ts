@@ -129,6 +129,9 @@ export interface AuthorizationInput {
   readonly now: Millis;
 }
 
+/** What of a call an operation is about. */
+export type Operation = Pick<AuthorizationInput, "host" | "port" | "method" | "path">;
+
 export type AuthorizationDecision =
   /** `by` names the ALLOW rule; `null`: no ALLOW policy selects the workload. */
   | { readonly kind: "allow"; readonly by: string | null }
@@ -229,7 +232,8 @@ function allHold(conditions: readonly Condition[], input: AuthorizationInput, re
   return true;
 }
 
-function isToAny(operations: readonly OperationMatch[], input: AuthorizationInput): boolean {
+/** Decides whether a call is one of the operations; an empty list holds for every call. */
+export function isToAny(operations: readonly OperationMatch[], input: Operation): boolean {
   if (operations.length === 0) return true;
   for (const operation of operations) {
     if (isTo(operation, input)) return true;
@@ -244,7 +248,7 @@ function isFrom(source: SourceMatch, caller: Caller | null): boolean {
   );
 }
 
-function isTo(operation: OperationMatch, input: AuthorizationInput): boolean {
+function isTo(operation: OperationMatch, input: Operation): boolean {
   return (
     (operation.ports === undefined || operation.ports.includes(input.port)) &&
     (operation.notPorts === undefined || !operation.notPorts.includes(input.port)) &&

@@ -3,8 +3,12 @@
  *
  * @module
  */
+import { isToAny } from "../engine/authorize.ts";
+import type { Caller, OperationMatch } from "../engine/authorize.ts";
 import * as balance from "../engine/balance.ts";
 import type { Endpoint } from "../engine/endpoint.ts";
+import { parseHost } from "../engine/host.ts";
+import { canonicalize } from "../engine/path.ts";
 import type { TryOutcome } from "../engine/retry.ts";
 import type { Millis } from "../engine/time.ts";
 import * as timeout from "../engine/timeout.ts";
@@ -12,7 +16,8 @@ import type { Body } from "./body.ts";
 import type { Call } from "./call.ts";
 import { onDeparture } from "./departure.ts";
 import { clientCertificate } from "./onward.ts";
-import { tokenFor } from "./peer-token.ts";
+import { freshTokenFor, tokenFor } from "./peer-token.ts";
+import { hostOf } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { SendError } from "./ports.ts";
 import type { Way } from "./ports.ts";
@@ -36,7 +41,7 @@ export async function attempt(
   const { ports } = call.mesh;
   const { load } = plan.pool;
   const way = ports.wayTo(endpoint);
-  const introducing = introduce(call, endpoint, way);
+  const introducing = introduce(call, plan, endpoint, way);
   if (introducing !== null) await introducing;
   const now = ports.now();
   const limitMs = timeout.tryTimeoutMs(plan.timeouts, call.trail.arrivedAt, now);
@@ -83,17 +88,51 @@ export function discard(attempt: Attempt): void {
 }
 
 /** Sets the fields that only the mesh may say, last: neither the client nor a route's filters have a say in them. */
-function introduce(call: Call, endpoint: Endpoint, way: Way): Promise<void> | null {
+function introduce(call: Call, plan: Plan, endpoint: Endpoint, way: Way): Promise<void> | null {
   const { headers, caller } = call;
   headers.set("x-selvedge-hops", String(call.hops + 1));
   // What tells a workload who calls is no business of others, who could use it elsewhere.
   const isTold = caller !== null && endpoint.isExternal !== true;
   if (!isTold) headers.delete("x-forwarded-client-cert");
   else headers.set("x-forwarded-client-cert", clientCertificate(caller, endpoint.workload));
-  const token = isTold && way.carriesToken ? tokenFor(call.mesh, caller, endpoint.workload) : null;
+  const token = isTold && way.carriesToken ? tokenAt(call, plan, endpoint, caller) : null;
   if (token instanceof Promise) return token.then((token) => showToken(headers, token));
   showToken(headers, token);
   return null;
+}
+
+/** Where a token counts once, each try shows one of its own. */
+function tokenAt(
+  call: Call,
+  plan: Plan,
+  { inbound, workload }: Endpoint,
+  caller: Caller,
+): ReturnType<typeof tokenFor> {
+  const once = plan.service.unit.inbound[inbound]?.tokens?.once;
+  return once !== undefined && isAmong(once, call, plan)
+    ? freshTokenFor(call.mesh, caller, workload)
+    : tokenFor(call.mesh, caller, workload);
+}
+
+/**
+ * Whether the callee takes a token once for what is sent. The host that runs
+ * the inbound half here knows the service's port; a callee that runs it
+ * itself knows what the request says, and reads the path as strictly as every
+ * Worker does. Either may ask for it.
+ */
+function isAmong(once: readonly OperationMatch[], call: Call, plan: Plan): boolean {
+  const { method } = call.request;
+  const { port, path } = plan;
+  const host = hostOf(call, plan);
+  if (isToAny(once, { host, port, method, path })) return true;
+  const asSent = parseHost(plan.authority, call.view.scheme);
+  const asRead = canonicalize(path);
+  return isToAny(once, {
+    host,
+    port: asSent.kind === "ok" ? asSent.port : port,
+    method,
+    path: asRead.kind === "ok" ? asRead.path : path,
+  });
 }
 
 function showToken(headers: Headers, token: string | null): void {

@@ -7,7 +7,7 @@
 import type { Addresses } from "../engine/access-condition.ts";
 import { parseNetworkAddress } from "../engine/address-block.ts";
 import { trace, type TracedRule } from "../engine/authorization-trace.ts";
-import { authorize, consulted, type AuthorizationInput } from "../engine/authorize.ts";
+import { authorize, consulted, isToAny, type AuthorizationInput } from "../engine/authorize.ts";
 import type { EndUser } from "../engine/end-user.ts";
 import { DIRECTORY, serviceKey, type InboundPolicy, type ServiceUnit } from "../engine/snapshot.ts";
 import { callerOf, parseWorkload } from "../identity/spiffe.ts";
@@ -100,9 +100,11 @@ async function decide(
   const asked = { ...known, user };
   const binds = peer !== "disabled" && policy.tokens?.isBound === true;
   const tokenBinding = binds ? ({ tokenBinding: "Certificate" } as const) : {};
+  const once = policy.tokens?.once;
   const told = {
     peer,
     ...tokenBinding,
+    takesTokenOnce: once !== undefined && isToAny(once, asked),
     user: nameOf(user),
     ...steps(policy, asked),
     asks: asks(policy, asked),

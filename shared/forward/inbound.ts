@@ -19,6 +19,7 @@ import { takeAll } from "./limits.ts";
 import * as recording from "./recording.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
+import { spendAt } from "./spend.ts";
 import type { Mesh } from "./state.ts";
 
 /** A call as the workload will see it. */
@@ -55,10 +56,14 @@ export async function admit(
   try {
     const known = knownAt(policy, arrival);
     const entering = "kind" in known ? known : enter(mesh, policy, known, trail);
-    const refusal = entering instanceof Promise ? await entering : entering;
-    const sample = mesh.settings.recordsCalls ? recording.due(mesh, policy, refusal) : null;
-    if (sample !== null) recording.take(mesh, sample, { policy, arrival, trail, refusal });
-    if ("kind" in known || refusal !== null || policy.limits.length === 0) return refusal;
+    const entered = entering instanceof Promise ? await entering : entering;
+    const sample = mesh.settings.recordsCalls ? recording.due(mesh, policy, entered) : null;
+    if (sample !== null) recording.take(mesh, sample, { policy, arrival, trail, refusal: entered });
+    if ("kind" in known || entered !== null) return entered;
+    // Before limits: a token that is shown again must not use up its workload's.
+    const once = policy.tokens?.once;
+    const refusal = once === undefined ? null : await spendAt(mesh, once, known, known.shown);
+    if (refusal !== null || policy.limits.length === 0) return refusal;
     const decision = await takeAll(mesh, policy.limits, keyInputOf(known));
     if (decision.kind === "refusal") return decision;
     if (decision.fields.length > 0) trail.limitFields = decision.fields;
@@ -70,7 +75,7 @@ export async function admit(
 
 /**
  * Decides anew about a call that was admitted before and is still open, by
- * what the policies say now. Takes nothing from limits.
+ * what the policies say now. Takes nothing from limits, and spends no token.
  */
 export async function admitAnew(
   mesh: Mesh,

@@ -54,6 +54,15 @@ export function tokenFor(mesh: Mesh, caller: Caller, callee: string): string | n
   return held.token;
 }
 
+/**
+ * A token that nobody has seen yet, for a callee at which it counts once;
+ * `null` when none can be had. It is not kept.
+ */
+export async function freshTokenFor(mesh: Mesh, caller: Caller, callee: string): Promise<string | null> {
+  const issued = await issue(mesh, caller, callee);
+  return issued?.token ?? null;
+}
+
 async function fetchToken(mesh: Mesh, caller: Caller, callee: string, name: string): Promise<string | null> {
   const { tokens } = mesh.state;
   const token = await issue(mesh, caller, callee);

@@ -16,6 +16,8 @@ import type {
   IssuedToken,
   LeaseRequest,
   OutcomeReport,
+  SpendRequest,
+  Spent,
   SyncAnswer,
   SyncRequest,
   TakeRequest,
@@ -32,6 +34,8 @@ export interface Control {
   reportOutcomes(service: string, report: OutcomeReport): Promise<void>;
   take(request: TakeRequest): Promise<Taken>;
   lease(request: LeaseRequest): Promise<Grant>;
+  /** Spends a token that was shown to this host. */
+  spend(request: SpendRequest): Promise<Spent>;
   /** A token that tells `audience` that `workload` calls. */
   token(workload: string, audience: string): Promise<Outcome<IssuedToken>>;
 }

@@ -24,6 +24,7 @@ import { clientCertificate, requestIdOf } from "./onward.ts";
 import * as overload from "./overload.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
+import { spendAt } from "./spend.ts";
 import type { Mesh } from "./state.ts";
 import { prepare } from "./sync.ts";
 import { tell } from "./tell.ts";
@@ -91,9 +92,8 @@ async function check(
   if (identity.kind === "refusal") return identity;
   if (identity.caller !== null) trail.source = workloadOf(identity.caller);
   const visit = { mesh, request, trail, endpoint };
-  // The edge has been through all that follows, with the same policies.
-  const decision: Welcome | Refusal = identity.isAdmitted
-    ? { kind: "welcome", caller: identity.caller, request, limitFields: [], end: null }
+  const decision = identity.isAdmitted
+    ? await letPass(visit, workload, identity)
     : await decide(visit, workload, identity);
   return decision.kind === "welcome" ? letIn(visit, workload, decision) : decision;
 }
@@ -132,6 +132,22 @@ interface Visit {
   readonly trail: Trail;
   /** `namespace/name` of the workload's Endpoint. */
   readonly endpoint: string;
+}
+
+/** The edge has been through all else, with the same policies; but its token may have been shown to others since. */
+async function letPass(
+  { mesh, request, trail }: Visit,
+  { unit }: LinkedWorkload,
+  identity: Identity,
+): Promise<Welcome | Refusal> {
+  const { caller } = identity;
+  const welcome = { kind: "welcome", caller, request, limitFields: [], end: null } as const;
+  const once = unit.inbound.tokens?.once;
+  if (once === undefined) return welcome;
+  const entry = door.read(request, "worker");
+  if (entry.kind === "refusal") return entry;
+  trail.path = entry.view.path;
+  return (await spendAt(mesh, once, entry.view, shownBy(identity))) ?? welcome;
 }
 
 async function decide(

@@ -22,6 +22,8 @@ import type { HeldToken } from "./peer-token.ts";
 import type { Ports } from "./ports.ts";
 import { createRecorder } from "./recorder.ts";
 import type { Recorder } from "./recorder.ts";
+import { createSpentTokens } from "./spend.ts";
+import type { SpentTokens } from "./spend.ts";
 
 export interface MeshState {
   /** Names the isolate in reports. */
@@ -43,6 +45,8 @@ export interface MeshState {
   readonly keySets: Map<string, KeySet>;
   /** Tokens to show to callees. Bounded by `peer-token.ts`. */
   readonly tokens: Map<string, HeldToken>;
+  /** Tokens that count once and have. Bounded by `spend.ts`. */
+  readonly spent: SpentTokens;
   readonly meter: Meter;
   /** Calls that go along with the meter's reports. */
   readonly recorder: Recorder;
@@ -94,6 +98,7 @@ export function createState(reporter: string): MeshState {
     users: createUserCache(),
     keySets: new Map(),
     tokens: new Map(),
+    spent: createSpentTokens(),
     meter: createMeter(),
     recorder: createRecorder(),
     mirrors: new Set(),

@@ -33,7 +33,7 @@ export function parseAddress(text: string): AddressResult {
 
 /** The mesh's own bindings: an endpoint among them would hand its objects to whoever may declare endpoints. */
 const RESERVED =
-  /^(MESH|REGISTRY|HEALTH|CIRCUIT|RATE_LIMIT|AUTHORITY|ADMIN|TELEMETRY|CHANNEL|ASSETS|SELVEDGE_.*)$/;
+  /^(MESH|REGISTRY|HEALTH|CIRCUIT|RATE_LIMIT|REPLAY|AUTHORITY|ADMIN|TELEMETRY|CHANNEL|ASSETS|SELVEDGE_.*)$/;
 
 /** Whether a binding is not for endpoints. It is a property of `env`, so that its name may not reach into Object.prototype, either. */
 export function isReservedBinding(name: string): boolean {

@@ -61,6 +61,9 @@ const decision = z.object({
   by: z.string().nullable().meta({ description: "The rule that decided, `namespace/policy[index]`." }),
   code: z.enum(codes).nullable().meta({ description: "What a denied call is answered with." }),
   reason: z.string(),
+  takesTokenOnce: z.boolean().optional().meta({
+    description: "A token of the mesh lets one such call through. Absent from a mesh of the release before.",
+  }),
   asks: z.array(z.string()).readonly().meta({
     description: "External authorizers that a call would be decided by besides; they were not asked.",
   }),

@@ -56,6 +56,11 @@ export const PROBLEMS = {
     title: "The token needs the client certificate that it is bound to",
     proxyStatus: "http_request_denied",
   },
+  "authn.token.replayed": {
+    status: 401,
+    title: "The token was used before and counts once",
+    proxyStatus: "http_request_denied",
+  },
   "authn.certificate.invalid": {
     status: 401,
     title: "The client certificate is not valid here",
@@ -74,6 +79,11 @@ export const PROBLEMS = {
   "authn.keys_unavailable": {
     status: 503,
     title: "No keys to check tokens with",
+    proxyStatus: "proxy_internal_error",
+  },
+  "authn.replay_unavailable": {
+    status: 503,
+    title: "Whether the token was used before cannot be told",
     proxyStatus: "proxy_internal_error",
   },
   "authz.default_deny": {

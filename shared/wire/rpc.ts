@@ -383,6 +383,31 @@ export interface RateLimitApi {
   lease(request: LeaseRequest): Promise<Grant>;
 }
 
+// Replay --------------------------------------------------------------------
+
+/** A verified token that is to count once. */
+export interface SpendRequest {
+  /** The token's `aud`. */
+  readonly audience: string;
+  /** The token's `jti`, at most 128 characters. */
+  readonly id: string;
+  /** The token's `exp`, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+export interface Spent {
+  /**
+   * `spent`: it was not before, and is from now on. `replayed`: it was before,
+   * or has run out. `full`: there is no room to remember it, so it is not.
+   */
+  readonly kind: "spent" | "replayed" | "full";
+}
+
+export interface ReplayApi {
+  /** Spends a token. However many ask at once, one of them hears `spent`. */
+  spend(request: SpendRequest): Promise<Spent>;
+}
+
 // Authority -----------------------------------------------------------------
 // The rest of what it answers is in `authority-rpc.ts`.
 
@@ -490,6 +515,8 @@ export interface MeshApi {
   reportOutcomes(service: string, report: OutcomeReport): Promise<void>;
   take(request: TakeRequest): Promise<Taken>;
   lease(request: LeaseRequest): Promise<Grant>;
+  /** Only for tokens whose audience is the caller of the binding. */
+  spend(request: SpendRequest): Promise<Spent>;
   /** A token for the caller of the binding; its identity comes from the binding's props alone. */
   token(audience: string): Promise<Outcome<IssuedToken>>;
 }

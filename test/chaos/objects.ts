@@ -12,6 +12,7 @@ export const OBJECT_CLASSES = [
   "HealthObject",
   "CircuitObject",
   "RateLimitObject",
+  "ReplayObject",
   "AuthorityObject",
   "TelemetryObject",
 ] as const;

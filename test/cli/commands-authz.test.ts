@@ -41,6 +41,7 @@ const ALLOWED: CheckAnswer = {
             code: null,
             reason: "no policy speaks against it",
             user: null,
+            takesTokenOnce: true,
             asks: [],
             steps: [],
             omittedSteps: 0,
@@ -90,7 +91,9 @@ describe("authz check", () => {
     expect(ran).toMatchObject({
       code: 0,
       err: "",
-      out: expect.stringContaining("No endpoint yet: allowed: no policy speaks against it; mTLS strict\n"),
+      out: expect.stringContaining(
+        "No endpoint yet: allowed: no policy speaks against it; mTLS strict; a token counts once\n",
+      ),
     });
   });
 });

@@ -12,6 +12,7 @@ import type {
   CircuitReport,
   LeaseRequest,
   OutcomeReport,
+  SpendRequest,
   SyncAnswer,
   SyncRequest,
   TakeRequest,
@@ -32,6 +33,7 @@ export interface Calls {
   readonly probes: string[];
   readonly takes: TakeRequest[];
   readonly leases: LeaseRequest[];
+  readonly spendings: SpendRequest[];
   readonly tokens: string[];
 }
 
@@ -180,6 +182,7 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     probes: [],
     takes: [],
     leases: [],
+    spendings: [],
     tokens: [],
   };
   const control = controlOf(calls, registry, clock.now);
@@ -257,6 +260,13 @@ function controlOf(calls: Calls, registry: Registry, now: () => number): MeshKit
       calls.leases.push(request);
       const from = Math.floor((now() * request.rate.requests) / request.rate.perMs) + 1;
       return { id: "lease", slots: [[from, from + request.ask.calls]], at: now() };
+    },
+    spend: async (request) => {
+      const isSpent = calls.spendings.some(
+        ({ audience, id }) => audience === request.audience && id === request.id,
+      );
+      calls.spendings.push(request);
+      return { kind: isSpent ? "replayed" : "spent" };
     },
     token: async (workload, audience) => {
       calls.tokens.push(`${workload} ${audience}`);

@@ -53,7 +53,7 @@ const UNITS: Readonly<Record<UnitKey, Unit>> = {
     endpoints: [endpoint("a"), endpoint("b", { inbound: 1 })],
     inbound: [
       { ...PERMISSIVE, authorization: AUTHORIZATION },
-      { ...PERMISSIVE, peer: "strict" },
+      { ...PERMISSIVE, peer: "strict", tokens: { once: under("/admin") } },
     ],
   }),
 };
@@ -90,6 +90,7 @@ test("tells what was looked at, who decided, and what others lack", async () => 
         by: "shop/deny[0]",
         code: "authz.rule",
         reason: "a rule denies it",
+        takesTokenOnce: false,
         asks: [],
         steps: [
           { stage: "custom", policy: "shop/custom", rule: 0, verdict: "to" },
@@ -112,6 +113,7 @@ test("tells what was looked at, who decided, and what others lack", async () => 
         by: null,
         code: null,
         reason: "no policy speaks against it",
+        takesTokenOnce: true,
         asks: [],
         steps: [],
         omittedSteps: 0,

@@ -78,6 +78,25 @@ test("a Worker cannot claim a probe in another's name, nor take back what anothe
   expect(stored).toContain("vouch/one#isolate");
 });
 
+test("a Worker spends tokens that are for itself, and no other's", async () => {
+  const token = {
+    audience: `spiffe://${env.SELVEDGE_TRUST_DOMAIN}/ns/vouch/sa/one`,
+    id: "t-1",
+    expiresAt: Date.now() + 60_000,
+  };
+  const [one, two] = ["one", "two"].map((serviceAccount) => boundBy({ namespace: "vouch", serviceAccount }));
+
+  await expect(two?.spend(token)).rejects.toThrow("somebody else");
+  expect([await one?.spend(token), await one?.spend(token)]).toEqual([
+    { kind: "spent" },
+    { kind: "replayed" },
+  ]);
+  await expect(one?.spend({ ...token, audience: `spiffe://${env.SELVEDGE_TRUST_DOMAIN}` })).rejects.toThrow(
+    "somebody else",
+  );
+  await expect(boundBy({}).spend(token)).rejects.toThrow("needs props");
+});
+
 test.each([
   ["without props", undefined],
   ["without a namespace", { serviceAccount: "one" }],

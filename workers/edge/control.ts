@@ -10,6 +10,7 @@ import {
   healthOf,
   rateLimitOf,
   recordsCalls,
+  replayOf,
   telemetryOf,
 } from "../../durable-objects/env.ts";
 import type { Env } from "../../durable-objects/env.ts";
@@ -27,6 +28,7 @@ export function controlOf(env: Env): Control {
     reportOutcomes: (service, report) => healthOf(env, service).reportOutcomes(service, report),
     take: (request) => rateLimitOf(env, request.policy, request.key).take(request),
     lease: (request) => rateLimitOf(env, request.policy, request.key).lease(request),
+    spend: (request) => replayOf(env, request.audience, request.id).spend(request),
     // The edge runs the inbound half before it sends: the token says so, and the callee need not decide again.
     token: (workload, audience) =>
       authorityOf(env).issue({ workload, audience, isAdmitted: true, requester: "edge" }),

@@ -105,6 +105,7 @@ function controlOf(edge: Fetcher & MeshApi): Control {
     reportOutcomes: (service, report) => edge.reportOutcomes(service, report),
     take: (request) => edge.take(request),
     lease: (request) => edge.lease(request),
+    spend: (request) => edge.spend(request),
     token: (_workload, audience) => edge.token(audience),
   };
 }

@@ -69,6 +69,7 @@ export const RegistryObject = breakable(mesh.RegistryObject, "RegistryObject", "
 export const HealthObject = breakable(mesh.HealthObject, "HealthObject", "HEALTH");
 export const CircuitObject = breakable(mesh.CircuitObject, "CircuitObject", "CIRCUIT");
 export const RateLimitObject = breakable(mesh.RateLimitObject, "RateLimitObject", "RATE_LIMIT");
+export const ReplayObject = breakable(mesh.ReplayObject, "ReplayObject", "REPLAY");
 export const AuthorityObject = breakable(mesh.AuthorityObject, "AuthorityObject", "AUTHORITY");
 export const TelemetryObject = breakable(mesh.TelemetryObject, "TelemetryObject", "TELEMETRY");
 

@@ -10,6 +10,7 @@ export {
   HealthObject,
   Mesh,
   RateLimitObject,
+  ReplayObject,
   TelemetryObject,
 } from "../../../../workers/main.ts";
 
