@@ -161,7 +161,10 @@ function namingUnits(world: World, service: string): UnitKey[] {
   return routes.flatMap((route) => routeUnits(world, route)).filter((key) => key !== DIRECTORY);
 }
 
-/** A service, and what else its endpoints are part of while some policy targets the service. */
+/**
+ * A service, and what else its endpoints are part of while some policy targets
+ * the service. Those that decide themselves are told of its ports in any case.
+ */
 function serviceUnits(world: World, namespace: string, service: string): UnitKey[] {
   const space = spaceOf(world, namespace);
   const policies = [
@@ -174,7 +177,7 @@ function serviceUnits(world: World, namespace: string, service: string): UnitKey
   const isTargeted =
     policies.some(({ scope }) => scope.kind === "targets" && scope.services.has(service)) ||
     [...space.traffic.values()].some(({ overload, services }) => overload !== null && services.has(service));
-  const members = isTargeted ? membersOf(space.members, service) : [];
+  const members = membersOf(space.members, service).filter(({ isJoined }) => isTargeted || isJoined);
   return [
     serviceKey(`${namespace}/${service}`),
     ...members.flatMap((member) => memberUnits(space, namespace, member)),

@@ -311,11 +311,20 @@ function compileWorkload(world: World, qualified: string): WorkloadUnit | null {
   const space = spaceOf(world, namespace);
   const member = space.declared.get(name);
   if (member === undefined) return null;
+  const subject = subjectOf(space, namespace, member);
+  // Only what runs the inbound half itself has to know them.
+  const ports = member.isJoined ? portsAt(world, subject) : [];
   return {
     kind: "workload",
     workload: `${namespace}/${member.serviceAccount}`,
-    inbound: compileInbound(world, subjectOf(space, namespace, member)),
+    ...(ports.length === 0 ? {} : { ports }),
+    inbound: compileInbound(world, subject),
   };
+}
+
+function portsAt(world: World, { namespace, services }: Subject): number[] {
+  const specs = services.map((service) => findService(world, `${namespace}/${service}`)?.spec);
+  return [...new Set(specs.flatMap((spec) => spec?.ports.map(({ port }) => port) ?? []))];
 }
 
 /** A route at the service, and where: at one port or at all (`null`). */

@@ -182,6 +182,11 @@ export interface WorkloadUnit {
   readonly kind: "workload";
   /** `namespace/service account`: the audience of tokens sent to it. */
   readonly workload: string;
+  /**
+   * The ports of its services, of each in order: a port that none of them has means the first, as at the edge.
+   * Absent: it has none, or is of a release that did not tell.
+   */
+  readonly ports?: readonly number[];
   readonly inbound: InboundPolicy;
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Caller } from "../engine/authorize.ts";
 import { DIRECTORY, workloadKey } from "../engine/snapshot.ts";
+import type { WorkloadUnit } from "../engine/snapshot.ts";
 import { PRIORITY_HEADER, parsePriority } from "../engine/priority.ts";
 import type { Priority } from "../engine/priority.ts";
 import { RETRY_HEADER } from "../engine/retry.ts";
@@ -162,7 +163,8 @@ async function decide(
   const timeouts = withDeadline({}, request.headers.get(DEADLINE_HEADER));
   trail.path = entry.view.path;
   trail.hops = entry.hops;
-  const { host, port, method, path, query } = entry.view;
+  const { host, method, path, query } = entry.view;
+  const port = portOf(unit, entry.view.port);
   const certificate = caller === null ? null : clientCertificate(caller, unit.workload);
   // Before policies see it: they may read those fields, too.
   const own = withoutClaims(request, entry, { caller, certificate });
@@ -178,6 +180,11 @@ async function decide(
   if (fault !== null) return fault;
   const { limitFields, edits } = trail;
   return { kind: "welcome", caller, request: edited(own, edits), limitFields, end: null };
+}
+
+/** The port that is meant. A caller who names one that is nobody's must not get by what policies say of those that are. */
+function portOf({ ports = [] }: WorkloadUnit, asked: number): number {
+  return ports.includes(asked) ? asked : (ports[0] ?? asked);
 }
 
 /** Fields of a host of the mesh that called directly; anything else of ours was made up. */

@@ -102,6 +102,7 @@ const SPECS: Readonly<Record<string, readonly [apiVersion: string, spec: (random
     "selvedge.dev/v1",
     (random) => ({
       address: `binding:${oneOf(random, ["A", "B"])}`,
+      joined: random() < 0.5,
       services: severalOf(random, 0, 1, () => oneOf(random, NAMES)),
     }),
   ],

@@ -99,6 +99,12 @@ test("a workload is one declared endpoint", () => {
   expect(compileUnit(worldOf(REVIEWS), "workload:shop/reviews-v1")).toEqual({
     kind: "workload",
     workload: "shop/reviews",
+    ports: [9080],
+    inbound: OPEN,
+  });
+  expect(compileUnit(worldOf(REVIEWS), "workload:shop/reviews-v2")).toEqual({
+    kind: "workload",
+    workload: "shop/default",
     inbound: OPEN,
   });
 });

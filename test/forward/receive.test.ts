@@ -231,6 +231,32 @@ test.each<[string, () => Readonly<Record<string, string>>]>([
   expect(await received(kit, { ...proof(), "x-forwarded-client-cert": forged })).toBe("authz.default_deny");
 });
 
+test.each<[url: string, mode: "strict" | "permissive", expected: unknown]>([
+  ["http://reviews:9000/", "permissive", "let in"],
+  ["http://reviews/", "permissive", "authn.missing"],
+  ["http://reviews:9000/", "strict", "authn.missing"],
+  // It has none of these: the first is meant.
+  ["http://reviews:7/", "permissive", "authn.missing"],
+  ["https://reviews/", "permissive", "authn.missing"],
+])("an unknown caller at %s, where 9000 is %s: %s", async (url, mode, expected) => {
+  const inbound: InboundPolicy = {
+    ...STRICT,
+    peerPorts: [
+      { port: 9000, mode },
+      { port: 7, mode: "permissive" },
+    ],
+  };
+  const kit = meshKit({
+    units: {
+      directory: directory({ keys: [pair.publicJwk] }),
+      "workload:shop/reviews-v1": { ...workload(inbound), ports: [80, 9000] },
+    },
+  });
+  const outcome = await received(kit, {}, url);
+
+  expect(typeof outcome === "string" ? outcome : "let in").toBe(expected);
+});
+
 test("an unknown caller does not choose whose limit it uses up", async () => {
   const limit: RateLimit = {
     policy: "shop/l[0]",
