@@ -34,6 +34,9 @@ export interface Arms {
   /** Tokens of `fort/former`, whom the policies let in and whose tokens were revoked: for the mesh, and for `keep`. */
   readonly former: string;
   readonly formerOfKeep: string;
+  /** Tokens of `fort/friend` that were used where a token counts once: for the mesh, and for `keep`. */
+  readonly spent: string;
+  readonly spentOfKeep: string;
   /** Bearers of the admin API: two may do something in the namespace `mine` alone. */
   readonly admin: string;
   readonly editor: string;

@@ -192,6 +192,10 @@ async function forge(
   };
   const former = await tokenOf(runtime, "fort/former");
   const formerOfKeep = await tokenOf(runtime, "fort/former", keep);
+  const spent = await tokenOf(runtime, "fort/friend");
+  await fire(runtime.port, get("/once", [`Host: ${VAULT}`, bearer(spent)]));
+  const spentOfKeep = await tokenOf(runtime, "fort/friend", keep);
+  await fire(runtime.socket("keep").port, get("/once", ["Host: keep", `X-Selvedge-Peer: ${spentOfKeep}`]));
   const certificates = await certificatesOf(runtime, stateDir);
   await admin(runtime, "POST", "/ca/revocations", {
     kind: "identity",
@@ -202,6 +206,8 @@ async function forge(
     friend,
     former,
     formerOfKeep,
+    spent,
+    spentOfKeep,
     stranger: await tokenOf(runtime, "fort/stranger"),
     friendOfKeep: await tokenOf(runtime, "fort/friend", keep),
     strangerOfKeep: await tokenOf(runtime, "fort/stranger", keep),

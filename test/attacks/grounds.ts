@@ -89,6 +89,12 @@ export function documentsOf(issuer: VerificationKey): unknown[] {
         mtls: { mode: "PERMISSIVE" },
       }),
     ),
+    ...["vault", "keep"].map((app) =>
+      named(SECURITY, "PeerAuthentication", app, {
+        selector: { matchLabels: { app } },
+        tokens: { once: [{ paths: ["/once", "/once/*"] }] },
+      }),
+    ),
     named(SECURITY, "RequestAuthentication", "users", {
       selector: { matchLabels: { app: "users" } },
       jwtRules: [

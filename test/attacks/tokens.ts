@@ -1,6 +1,6 @@
 /** Tokens that are not true, though many of them are signed with the right key. */
 import { createHmac } from "node:crypto";
-import { type Arms, type Attack, bearer, get, USERS, VAULT } from "./attack.ts";
+import { type Arms, type Attack, bearer, get, request, USERS, VAULT } from "./attack.ts";
 
 const FRIEND = "spiffe://selvedge.local/ns/fort/sa/friend";
 const MESH = "spiffe://selvedge.local";
@@ -164,6 +164,7 @@ export async function tokenAttacks(arms: Arms): Promise<Attack[]> {
     ...(await signed([...HEADERS.filter(([name]) => !isHarmless(name)), ...USER_CLAIMS], users)),
     ...(await Promise.all([edge, library, users].map(altered))).flat(),
     ...misplaced(arms),
+    ...replayed(arms),
   ];
 }
 
@@ -270,6 +271,54 @@ function misplaced(arms: Arms): Attack[] {
       missing,
     ),
   ];
+}
+
+/** True tokens that were used before, where one lets one call through. */
+function replayed({ spent, spentOfKeep }: Arms): Attack[] {
+  const expected = ["401 authn.token.replayed"];
+  const ways: Readonly<Record<string, (token: string) => readonly string[]>> = {
+    "": (token) => [bearer(token)],
+    " as peer": (token) => [`X-Selvedge-Peer: ${token}`],
+    " in both fields": (token) => [bearer(token), `X-Selvedge-Peer: ${token}`],
+    " in another case": (token) => [`authorization: bearer ${token}`],
+    " in another spelling": (token) => [bearer(respelled(token))],
+    " told of as a retry": (token) => [bearer(token), "X-Selvedge-Retry: owned"],
+    " told of as a copy": (token) => [bearer(token), "X-Selvedge-Mirrored: 1"],
+    " with a method to take": (token) => [bearer(token), "X-HTTP-Method-Override: PUT"],
+    " with a path to take": (token) => [bearer(token), "X-Original-URL: /", "X-Rewrite-URL: /"],
+  };
+  const targets = ["/once", "/once?a=b", "//once", "/%6fnce", "/once/x"];
+  return [
+    ...Object.entries(ways).flatMap(([way, lines]) =>
+      targets.flatMap((target) => [
+        attack(
+          `spent${way} at ${target}`,
+          "edge",
+          get(target, [`Host: ${VAULT}`, ...lines(spent)]),
+          expected,
+        ),
+        attack(
+          `spent of keep${way} at ${target}`,
+          "library",
+          get(target, ["Host: keep", ...lines(spentOfKeep)]),
+          expected,
+        ),
+      ]),
+    ),
+    ...["HEAD", "POST", "DELETE"].map((method) =>
+      attack(`spent by ${method}`, "edge", request(method, "/once", [`Host: ${VAULT}`, bearer(spent)]), [
+        "401 authn.token.replayed",
+        // An answer to HEAD has no body that could tell the code.
+        "401",
+      ]),
+    ),
+  ];
+}
+
+/** The same signature: bits of its last character that nobody reads are others. */
+function respelled(token: string): string {
+  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  return token.slice(0, -1) + digits.charAt(digits.indexOf(token.slice(-1)) ^ 1);
 }
 
 function vault(name: string, target: string, lines: readonly string[], expected: readonly string[]): Attack {
