@@ -76,7 +76,8 @@ describe("a recorded call", () => {
       { addresses: { source: null, remote: null } },
     ],
   ])("has %s", async (_name, when, fields, expected) => {
-    expect(await recorded(reading(...when), get(fields))).toMatchObject([{ call: expected }]);
+    const calls = (await recorded(reading(...when), get(fields))).map(({ call }) => call);
+    expect(calls).toEqual([expect.objectContaining(expected)]);
   });
 
   test("tells of a denial", async () => {
