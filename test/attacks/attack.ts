@@ -56,6 +56,8 @@ export interface Arms {
 /** DER in base64, all of them. */
 export interface Certificates {
   readonly ofFriend: string;
+  /** Another of the same workload. */
+  readonly ofFriendToo: string;
   readonly ofStranger: string;
   readonly ofFormer: string;
   /** From the mesh's intermediate to its root, without that. */
@@ -69,6 +71,8 @@ export interface Certificates {
 
 export const DOOR = "door.localhost";
 export const VAULT = "vault.fort.mesh.localhost";
+/** Takes tokens with the certificate that they are bound to only. */
+export const SAFE = "safe.fort.mesh.localhost";
 export const USERS = "users.fort.mesh.localhost";
 export const ROLES = "roles.fort.mesh.localhost";
 /** A gateway that lets in what its own mesh has told of a call. */

@@ -7,6 +7,7 @@ import { inTurns } from "../e2e/http-client.ts";
 import { addressAttacks } from "./addresses.ts";
 import { adminAttacks } from "./admin.ts";
 import type { Arms, Attack } from "./attack.ts";
+import { bindingAttacks } from "./bindings.ts";
 import { certificateAttacks } from "./certificates.ts";
 import { configurationAttacks } from "./configuration.ts";
 import { detourAttacks } from "./detours.ts";
@@ -35,6 +36,7 @@ const CORPUS: Readonly<Record<string, (arms: Arms) => readonly Attack[] | Promis
   framing: framingAttacks,
   tokens: tokenAttacks,
   certificates: certificateAttacks,
+  bindings: bindingAttacks,
   addresses: addressAttacks,
   loops: loopAttacks,
   configuration: configurationAttacks,

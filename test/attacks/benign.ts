@@ -268,6 +268,11 @@ export async function benignRequests(arms: Arms): Promise<Attack[]> {
       "front",
       fronted(shown(certificates.ofFriend, certificates.chain), [bearer(friend)]),
     ),
+    asked(
+      "a friend by a token and the certificate that it is bound to",
+      "front",
+      fronted(shown(certificates.ofFriend, certificates.chain), [bearer(bound)]),
+    ),
     asked("an end user by a field", "edge", get("/", [`Host: ${USERS}`, `X-User-Token: ${userToken}`])),
   ];
 }

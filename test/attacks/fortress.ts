@@ -262,6 +262,7 @@ async function certificatesOf(runtime: Runtime, stateDir: string): Promise<Certi
   const privateJwk: PrivateJwk = JSON.parse(String(stolen["private_jwk"]));
   return {
     ofFriend: derOf(friend.certificate),
+    ofFriendToo: derOf((await issue("fort/friend")).certificate),
     ofStranger: derOf((await issue("fort/stranger")).certificate),
     ofFormer: derOf((await issue("fort/former")).certificate),
     chain,

@@ -23,6 +23,7 @@ export function documentsOf(issuer: VerificationKey): unknown[] {
     ...service("vault", "binding:VAULT_WORKLOAD"),
     ...service("users", "binding:VAULT_WORKLOAD"),
     ...service("roles", "binding:VAULT_WORKLOAD"),
+    ...service("safe", "binding:VAULT_WORKLOAD"),
     ...service("ring", "binding:RING"),
     ...service("keep", "binding:KEEP", { joined: true }),
     ...service("toll", "binding:VAULT_WORKLOAD"),
@@ -79,6 +80,11 @@ export function documentsOf(issuer: VerificationKey): unknown[] {
       { when: [{ key: "request.headers[x-forwarded-client-cert]", values: [TOLD] }] },
     ]),
     policy("vault", "ALLOW", [{ from: [{ source: { principals: FRIENDS } }] }]),
+    policy("safe", "ALLOW", [{ from: [{ source: { principals: FRIENDS } }] }]),
+    named(SECURITY, "PeerAuthentication", "safe", {
+      selector: { matchLabels: { app: "safe" } },
+      tokens: { binding: "Certificate" },
+    }),
     policy("roles", "DENY", [{ when: [{ key: "request.headers[x-role]", values: ["banned"] }] }]),
     policy("users", "ALLOW", [
       { from: [{ source: { requestPrincipals: ["https://issuer.example/root"] } }] },
