@@ -1,4 +1,5 @@
 /** Ordinary requests, and odd ones that are right all the same: whoever refuses them breaks somebody's service. */
+import { thumbprintOf } from "../../shared/identity/thumbprint.ts";
 import {
   type Arms,
   type Attack,
@@ -12,9 +13,10 @@ import {
   VAULT,
 } from "./attack.ts";
 
-const OK = ["200"];
-
+import { boundToken } from "./bindings.ts";
 import { fronted, shown } from "./certificates.ts";
+
+const OK = ["200"];
 
 /** Reserved characters that may stand in a path as they are (RFC 3986 §3.3), and what must be escaped. */
 const PLAIN = [..."-._~!$&'()*+,=:@"];
@@ -209,6 +211,8 @@ export async function benignRequests(arms: Arms): Promise<Attack[]> {
     exp: now + 300,
     admin: true,
   };
+  const cnf = { "x5t#S256": await thumbprintOf(certificates.ofFriend) };
+  const bound = await boundToken(arms, { cnf });
   const userToken = await signAsIssuer({ alg: "ES256", kid: issuerKey.kid }, user);
   const paths = [
     ...PATHS,
