@@ -35,6 +35,8 @@ const HOST_COUNTERS: readonly (keyof HostCounters)[] = [
   "shadowedCalls",
   "auditedCalls",
   "trialDenials",
+  "longCalls",
+  "cutCalls",
 ];
 
 /** Whether a report can be told from a repetition of itself. */

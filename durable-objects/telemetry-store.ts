@@ -170,6 +170,8 @@ export class TelemetryStore {
       shadowedCalls: valueOf("shadowedCalls"),
       auditedCalls: valueOf("auditedCalls"),
       trialDenials: valueOf("trialDenials"),
+      longCalls: valueOf("longCalls"),
+      cutCalls: valueOf("cutCalls"),
     };
   }
 

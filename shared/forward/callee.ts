@@ -49,7 +49,7 @@ export async function admitToAnew(call: Call, plan: Plan): Promise<Refusal | nul
   return admitAnew(
     call.mesh,
     policy,
-    inputOf(call, { ...plan, port: portOf(linked, plan.port) }),
+    { ...inputOf(call, { ...plan, port: portOf(linked, plan.port) }), provedAt: call.trail.arrivedAt },
     startTrail(0, call.trail.requestId, call.trail.method),
   );
 }

@@ -12,14 +12,13 @@ import { RETRY_HEADER } from "../engine/retry.ts";
 import { DIRECTORY, serviceKey } from "../engine/snapshot.ts";
 import type { DirectoryUnit, UnitKey } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
-import { DEADLINE_HEADER } from "../engine/timeout.ts";
-import { isRevoked } from "../identity/revocation.ts";
+import { DEADLINE_HEADER, remainingMs } from "../engine/timeout.ts";
 import { meshAudience } from "../identity/spiffe.ts";
 import { respond, statusOf } from "./answers.ts";
 import { MIRRORED_HEADER, NOTHING_TOLD, startTrail, workloadOf } from "./call.ts";
 import type { Call, Told, Trail } from "./call.ts";
 import { admitToAnew } from "./callee.ts";
-import type { ShownCertificate } from "./client-certificate.ts";
+import type { KnownCertificate, ShownCertificate } from "./client-certificate.ts";
 import { deliver } from "./deliver.ts";
 import { levelAt } from "./directory.ts";
 import type { LinkedDirectory } from "./directory.ts";
@@ -29,15 +28,18 @@ import { admitToGate, openGate } from "./gate.ts";
 import type { GatewayAddress } from "./gateway-address.ts";
 import { directoryOf, identify, linkedDirectoryOf, shownBy } from "./identify.ts";
 import type { Identity } from "./identify.ts";
-import { isLongLived, watchOver } from "./long-calls.ts";
+import { holdOpen, isLongLived, mayWaitLong, watchWhile } from "./long-calls.ts";
+import type { LongCall } from "./long-calls.ts";
 import { onward, requestIdOf, traceOf } from "./onward.ts";
 import { throughHost, toEndpoint, toService } from "./plan.ts";
 import type { Plan } from "./plan.ts";
+import { certificateOf, revokedSince } from "./proofs.ts";
 import { refuse } from "./refusal.ts";
 import type { Answer, Refusal } from "./refusal.ts";
 import type { Mesh } from "./state.ts";
 import { prepare } from "./sync.ts";
 import { tell } from "./tell.ts";
+import type { View } from "./view.ts";
 
 /** Where a call wants to go. Services are `namespace/name`. */
 export type Goal =
@@ -120,43 +122,63 @@ async function travel(journey: Journey): Promise<Answer> {
   if (loading !== null) await loading;
   const directory = directoryOf(mesh);
   if (directory === null) return notLoaded();
+  const { view } = mesh.state.snapshot;
 
   const identity = await whoCalls(journey, directory);
   if (identity.kind === "refusal") return identity;
   const boarding = { journey, entry, identity };
   const plan = await planFor(boarding, goal);
   if (plan.kind !== "decided") return plan;
-  const answer = await deliver(plan.call, plan.plan);
-  return answer.kind === "response" ? heldIfLong(boarding, goal, plan, answer) : answer;
+  return mesh.settings.enforcesInbound
+    ? deliverWatched(boarding, goal, plan, view)
+    : deliver(plan.call, plan.plan);
 }
 
-type Answered = Extract<Answer, { readonly kind: "response" }>;
+/** Delivers a call and watches over it, if it waits long for its answer or the answer stays open. */
+async function deliverWatched(
+  boarding: Boarding,
+  goal: Goal,
+  { call, plan }: Decided,
+  view: View,
+): Promise<Answer> {
+  const { mesh } = boarding.journey;
+  const isPatient = mayWaitLong(remainingMs(plan.timeouts, call.trail.arrivedAt, mesh.ports.now()));
+  const longCall = (): LongCall => longCallOf(boarding, goal, { call, plan }, view);
+  const answer = isPatient
+    ? await watchWhile(mesh, longCall(), call.signal, (signal) => deliver({ ...call, signal }, plan))
+    : await deliver(call, plan);
+  if (answer.kind !== "response" || !isLongLived(answer.response, isPatient)) return answer;
+  return holdOpen(mesh, longCall(), answer.response);
+}
 
-/** The answer; one that stays open is held, and watched over. */
-function heldIfLong(boarding: Boarding, goal: Goal, { call, plan }: Decided, answer: Answered): Answered {
-  const { mesh, reception, trail } = boarding.journey;
-  if (mesh.ports.hold === undefined || !isLongLived(answer.response)) return answer;
-  const held = mesh.ports.hold(answer.response);
-  const needs = [...needsOf(reception, goal), serviceKey(trail.destination)];
-  const admit = (): Promise<Refusal | null> => admitAnew(boarding, goal, { call, plan });
-  void watchOver(mesh, { held, requestId: trail.requestId, needs, admit });
-  return { kind: "response", response: held.response };
+function longCallOf(boarding: Boarding, goal: Goal, { call, plan }: Boarded, view: View): LongCall {
+  const { mesh, trail, reception } = boarding.journey;
+  const certificate = certificateOf(mesh, reception.certificate);
+  return {
+    requestId: trail.requestId,
+    // Another service may stand in.
+    needs: () => [...needsOf(reception, goal), serviceKey(trail.destination)],
+    view,
+    admit: () => admitAnew(boarding, goal, { call, plan }, certificate),
+  };
 }
 
 /** Whether an open call would be let in now: by its proofs, its gateway and its endpoint. `null` admits. */
 async function admitAnew(
   { journey, entry, identity }: Boarding,
   goal: Goal,
-  { call, plan }: Pick<Decided, "call" | "plan">,
+  { call, plan }: Boarded,
+  certificate: KnownCertificate | null,
 ): Promise<Refusal | null> {
   const { mesh, trail, reception } = journey;
   const directory = directoryOf(mesh);
   if (directory === null) return null;
-  const now = await whoCalls(journey, directory);
-  // A token that has run out is not looked at further: whether its bearer was revoked since is.
-  if (now.kind === "refusal" && now.problem.code !== "authn.token.expired") return now;
-  if (isRevokedSince(directory, identity.caller, trail.arrivedAt))
-    return refuse("authn.revoked", "What the caller was issued was revoked.");
+  const since = trail.arrivedAt;
+  const { caller, tokens } = identity;
+  const revoked = revokedSince(directory, { caller, tokens, certificate, since });
+  if (revoked !== null) return revoked;
+  const refused = isOver(certificate, mesh.ports.now()) ? null : await refusedNow(journey, directory);
+  if (refused !== null) return refused;
   if (goal.kind === "gateway") {
     const gate = await openGate(mesh, entry.view, goal.address ?? null);
     const visitor = {
@@ -165,6 +187,7 @@ async function admitAnew(
       identity,
       trail: { ...trail },
       isFromOutside: reception.isFromOutside,
+      provedAt: since,
     };
     const refusal = gate.kind === "refusal" ? null : await admitToGate(mesh, gate, visitor);
     if (refusal !== null) return refusal;
@@ -172,9 +195,14 @@ async function admitAnew(
   return admitToAnew(call, plan);
 }
 
-function isRevokedSince({ revoked }: DirectoryUnit, caller: Caller | null, since: Millis): boolean {
-  if (revoked === undefined || caller === null) return false;
-  return isRevoked(revoked, { id: "", subject: `spiffe://${caller.principal}`, issuedAt: since });
+/** A proof that has run out is not looked at further: when the call began, it was good. */
+async function refusedNow(journey: Journey, directory: DirectoryUnit): Promise<Refusal | null> {
+  const now = await whoCalls(journey, directory);
+  return now.kind === "refusal" && now.problem.code !== "authn.token.expired" ? now : null;
+}
+
+function isOver(certificate: KnownCertificate | null, now: Millis): boolean {
+  return certificate !== null && now >= certificate.expiresAt;
 }
 
 function needsOf(reception: Reception, goal: Goal): readonly UnitKey[] {
@@ -233,10 +261,13 @@ interface Boarding {
   readonly identity: Identity;
 }
 
-interface Decided {
-  readonly kind: "decided";
+interface Boarded {
   readonly call: Call;
   readonly plan: Plan;
+}
+
+interface Decided extends Boarded {
+  readonly kind: "decided";
 }
 
 async function planFor(boarding: Boarding, goal: Goal): Promise<Decided | Answer> {

@@ -23,6 +23,8 @@ export interface UserCredentials {
   readonly query: string;
   /** `authorization` holds a token of the mesh: it says nothing of end users. */
   readonly isBearerOurs: boolean;
+  /** When tokens must have been in force, for calls that have been open since. Absent: now. */
+  readonly provedAt?: Millis;
 }
 
 /** A change to the fields that a call goes on with; `null` takes one away. */
@@ -110,13 +112,14 @@ export async function identifyUser(
 ): Promise<Identified | Refusal> {
   if (isPreflight(credentials)) return { kind: "user", user: null, edits: cleared(rules) };
   let failure: Failure | null = null;
+  const at = credentials.provedAt ?? mesh.ports.now();
   for (const rule of rules) {
     const found = tokensAt(rule.places, credentials);
     let last: KnownUser | null = null;
     let flaw: Failure | null = null;
     for (const token of found) {
-      const known = recall(mesh, rule, token.text) ?? (await verify(mesh, rule, token.text));
-      const wrong = typeof known === "string" ? known : judge(known, rule, mesh.ports.now());
+      const known = recall(mesh, rule, token.text) ?? (await verify(mesh, rule, token.text, at));
+      const wrong = typeof known === "string" ? known : judge(known, rule, at);
       if (wrong !== null) flaw = wrong;
       else if (typeof known !== "string") last = known;
     }
@@ -226,13 +229,13 @@ function keep(cache: UserCache, known: KnownUser): void {
 }
 
 /** Signature last, so that nonsense costs neither keys nor cryptography. */
-async function verify(mesh: Verifier, rule: JwtRule, text: string): Promise<KnownUser | Failure> {
+async function verify(mesh: Verifier, rule: JwtRule, text: string, at: Millis): Promise<KnownUser | Failure> {
   const tokens = await mesh.ports.userTokens();
   const token = tokens.readUserToken(text);
   if (token === null) return "malformed";
   if (token.issuer !== rule.issuer) return "issuer";
   const { validFrom, expiresAt, payload } = token;
-  const untimely = judgeTime({ validFrom, expiresAt }, mesh.ports.now());
+  const untimely = judgeTime({ validFrom, expiresAt }, at);
   if (untimely !== null) return untimely;
   let keys = await keysFrom(mesh, rule.keys);
   if (keys !== null && !tokens.hasCandidate(token, keys)) keys = await newerKeys(mesh, rule.keys);
@@ -248,8 +251,8 @@ async function verify(mesh: Verifier, rule: JwtRule, text: string): Promise<Know
 }
 
 /** What depends on the moment, and on the rule alone. */
-function judge({ user, ...times }: KnownUser, { audiences }: JwtRule, now: Millis): Failure | null {
-  const untimely = judgeTime(times, now);
+function judge({ user, ...times }: KnownUser, { audiences }: JwtRule, at: Millis): Failure | null {
+  const untimely = judgeTime(times, at);
   if (untimely !== null) return untimely;
   return audiences.length === 0 || user.audiences.some((one) => audiences.includes(one)) ? null : "audience";
 }

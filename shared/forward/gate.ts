@@ -8,6 +8,7 @@ import type { Caller } from "../engine/authorize.ts";
 import type { RequestView } from "../engine/request.ts";
 import { DIRECTORY, virtualHostKey } from "../engine/snapshot.ts";
 import type { Listener } from "../engine/snapshot.ts";
+import type { Millis } from "../engine/time.ts";
 import { callerOf } from "../identity/spiffe.ts";
 import type { Trail } from "./call.ts";
 import { findGate, findGateAt } from "./directory.ts";
@@ -79,6 +80,8 @@ export interface Visitor {
   readonly identity: Identity;
   readonly trail: Trail;
   readonly isFromOutside: boolean;
+  /** When a call that is still open has shown its end user's token. Absent: it does so now. */
+  readonly provedAt?: Millis;
 }
 
 /**
@@ -88,7 +91,7 @@ export interface Visitor {
 export function admitToGate(
   mesh: Mesh,
   { listener, host }: OpenGate,
-  { view, headers, identity, trail, isFromOutside }: Visitor,
+  { view, headers, identity, trail, isFromOutside, provedAt }: Visitor,
 ): Refusal | null | Promise<Refusal | null> {
   const { authorization, users } = host.unit;
   const { method, path, query } = view;
@@ -104,6 +107,7 @@ export function admitToGate(
     headers,
     isBearerOurs,
     where,
+    ...(provedAt === undefined ? undefined : { provedAt }),
   };
   return enter(mesh, { authorization, users }, input, trail);
 }

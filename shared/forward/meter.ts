@@ -95,6 +95,8 @@ function noCounts(): Writable<HostCounters> {
     shadowedCalls: 0,
     auditedCalls: 0,
     trialDenials: 0,
+    longCalls: 0,
+    cutCalls: 0,
   };
 }
 

@@ -91,8 +91,8 @@ export interface Ports {
    * Redirects are not followed. Rejects when the host has no way there.
    */
   ask(address: Address, request: Request): Promise<Response>;
-  /** Stands in the middle of a response that stays open. Absent: such calls are not cut here. */
-  hold?(response: Response): Held;
+  /** Stands in the middle of a response that stays open; `null` when it has nothing that could. */
+  hold(response: Response): Held | null;
   /** The host's rate-limit binding of a name; `null` when it has none. */
   limiter(name: string): Limiter | null;
   /**

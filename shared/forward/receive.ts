@@ -17,19 +17,23 @@ import { MIRRORED_HEADER, startTrail, workloadOf } from "./call.ts";
 import type { Trail } from "./call.ts";
 import * as door from "./door.ts";
 import { directoryOf, identify, shownBy } from "./identify.ts";
-import type { Identity } from "./identify.ts";
+import type { Credentials, Identity } from "./identify.ts";
 import { applyEdits } from "./end-users.ts";
 import { suffer } from "./faults.ts";
-import { admit } from "./inbound.ts";
+import { admit, admitAnew } from "./inbound.ts";
+import type { AdmissionInput } from "./inbound.ts";
+import { mayWaitLong } from "./long-calls.ts";
+import type { LongCall } from "./long-calls.ts";
 import { clientCertificate, requestIdOf } from "./onward.ts";
 import * as overload from "./overload.ts";
+import { revokedSince } from "./proofs.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import { spendAt } from "./spend.ts";
 import type { Mesh } from "./state.ts";
 import { prepare } from "./sync.ts";
 import { tell } from "./tell.ts";
-import type { LinkedWorkload } from "./view.ts";
+import type { LinkedWorkload, View } from "./view.ts";
 
 /** A request that may go on to the workload. */
 export interface Welcome {
@@ -41,6 +45,10 @@ export interface Welcome {
   readonly limitFields: Trail["limitFields"];
   /** To be called when the workload has answered, or failed; `null` where nobody counts its calls. */
   readonly end: (() => void) | null;
+  /** To be watched over here, if it stays open; `null` where the host that it came by does that. */
+  readonly long: LongCall | null;
+  /** Its caller may wait long for the answer. */
+  readonly isPatient: boolean;
 }
 
 /**
@@ -82,6 +90,7 @@ async function check(
 ): Promise<Welcome | Refusal> {
   const loading = prepare(mesh, [DIRECTORY, workloadKey(endpoint)]);
   if (loading !== null) await loading;
+  const { view } = mesh.state.snapshot;
   const workload = workloadUnit(mesh, endpoint);
   const directory = directoryOf(mesh);
   if (workload === null || directory === null)
@@ -89,10 +98,11 @@ async function check(
   trail.destination = workload.unit.workload;
   const [namespace = "", serviceAccount = ""] = workload.unit.workload.split("/");
   const audiences = [spiffeId(directory.trustDomain, namespace, serviceAccount)];
-  const identity = await identify(mesh, { headers: request.headers, vouched: null, audiences });
+  const credentials = { headers: request.headers, vouched: null, audiences };
+  const identity = await identify(mesh, credentials);
   if (identity.kind === "refusal") return identity;
   if (identity.caller !== null) trail.source = workloadOf(identity.caller);
-  const visit = { mesh, request, trail, endpoint };
+  const visit = { mesh, request, trail, endpoint, credentials, view };
   const decision = identity.isAdmitted
     ? await letPass(visit, workload, identity)
     : await decide(visit, workload, identity);
@@ -109,10 +119,11 @@ function letIn(
   const leftMs = remainingMs(timeouts, trail.arrivedAt, mesh.ports.now());
   if (leftMs === 0) return refuse("upstream.timeout", "The call's time had run out on its way here.");
   const policy = unit.inbound.overload;
-  if (policy === undefined) return welcome;
+  const timed = welcome.long === null ? welcome : { ...welcome, isPatient: mayWaitLong(leftMs) };
+  if (policy === undefined) return timed;
   const priority = believedPriority(request, welcome.caller) ?? "default";
   const stay = overload.enter(mesh, policy, { priority, leftMs });
-  return stay.kind === "refusal" ? stay : { ...welcome, end: stay.end };
+  return stay.kind === "refusal" ? stay : { ...timed, end: stay.end };
 }
 
 /** Whoever has not proved to belong to the mesh may only lower it. */
@@ -133,6 +144,9 @@ interface Visit {
   readonly trail: Trail;
   /** `namespace/name` of the workload's Endpoint. */
   readonly endpoint: string;
+  readonly credentials: Credentials;
+  /** As it was before anything was decided. */
+  readonly view: View;
 }
 
 /** The edge has been through all else, with the same policies; but its token may have been shown to others since. */
@@ -142,7 +156,15 @@ async function letPass(
   identity: Identity,
 ): Promise<Welcome | Refusal> {
   const { caller } = identity;
-  const welcome = { kind: "welcome", caller, request, limitFields: [], end: null } as const;
+  const welcome = {
+    kind: "welcome",
+    caller,
+    request,
+    limitFields: [],
+    end: null,
+    long: null,
+    isPatient: false,
+  } as const;
   const once = unit.inbound.tokens?.once;
   if (once === undefined) return welcome;
   const entry = door.read(request, "worker");
@@ -179,7 +201,38 @@ async function decide(
   const fault = faults.length === 0 ? null : await suffer(victim, faults, timeouts);
   if (fault !== null) return fault;
   const { limitFields, edits } = trail;
-  return { kind: "welcome", caller, request: edited(own, edits), limitFields, end: null };
+  const long = longCallOf(visit, identity, input);
+  const isPatient = false;
+  return { kind: "welcome", caller, request: edited(own, edits), limitFields, end: null, long, isPatient };
+}
+
+function longCallOf(visit: Visit, identity: Identity, input: AdmissionInput): LongCall {
+  const { trail, endpoint, view } = visit;
+  return {
+    requestId: trail.requestId,
+    needs: () => [DIRECTORY, workloadKey(endpoint)],
+    view,
+    admit: () => admitOpen(visit, identity, input),
+  };
+}
+
+/** Whether an open call would be let in now. `null` admits, as where the workload's policies are gone with its Endpoint. */
+async function admitOpen(
+  { mesh, trail, endpoint, credentials }: Visit,
+  { caller, tokens }: Identity,
+  input: AdmissionInput,
+): Promise<Refusal | null> {
+  const workload = workloadUnit(mesh, endpoint);
+  const directory = directoryOf(mesh);
+  if (workload === null || directory === null) return null;
+  const since = trail.arrivedAt;
+  const revoked = revokedSince(directory, { caller, tokens, certificate: null, since });
+  if (revoked !== null) return revoked;
+  const now = await identify(mesh, credentials);
+  // A token that has run out was good when the call began.
+  if (now.kind === "refusal" && now.problem.code !== "authn.token.expired") return now;
+  const again = startTrail(since, trail.requestId, trail.method);
+  return admitAnew(mesh, workload.unit.inbound, { ...input, provedAt: since }, again);
 }
 
 /** The port that is meant. A caller who names one that is nobody's must not get by what policies say of those that are. */

@@ -16,6 +16,7 @@ import { createSnapshot } from "./freshness.ts";
 import type { Snapshot } from "./freshness.ts";
 import type { KeySet } from "./issuer-keys.ts";
 import type { Leasing } from "./limit-leases.ts";
+import type { Watched } from "./long-calls.ts";
 import { createMeter } from "./meter.ts";
 import type { Meter } from "./meter.ts";
 import type { HeldToken } from "./peer-token.ts";
@@ -52,6 +53,8 @@ export interface MeshState {
   readonly recorder: Recorder;
   /** Copies for mirrors on their way. Bounded by `mirrors.ts`. */
   readonly mirrors: Set<Copy>;
+  /** Calls that are watched over. Bounded by `long-calls.ts`. */
+  readonly longCalls: Set<Watched>;
   /** Of the workload that this host is the inbound half of; `null` before its first call, and where nothing protects it. */
   overload: Controller | null;
 }
@@ -102,6 +105,7 @@ export function createState(reporter: string): MeshState {
     meter: createMeter(),
     recorder: createRecorder(),
     mirrors: new Set(),
+    longCalls: new Set(),
     overload: null,
   };
 }

@@ -81,4 +81,8 @@ export interface HostCounters {
   readonly auditedCalls: number;
   /** Calls that AuthorizationPolicies on trial would have denied. */
   readonly trialDenials: number;
+  /** Calls that were watched over: while they waited long for an answer, and while their answers stayed open. */
+  readonly longCalls: number;
+  /** Those of them that were cut. */
+  readonly cutCalls: number;
 }

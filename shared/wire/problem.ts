@@ -166,6 +166,11 @@ export const PROBLEMS = {
     title: "The service has as many calls as it can work on",
     proxyStatus: "connection_limit_reached",
   },
+  "overload.long_calls": {
+    status: 503,
+    title: "Too many calls stay open",
+    proxyStatus: "connection_limit_reached",
+  },
   // Both 503, as Envoy's and Gateway API's, which tells clients that another try may help.
   "upstream.broken": {
     status: 503,

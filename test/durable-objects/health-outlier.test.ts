@@ -285,6 +285,7 @@ function host(
   let called = "";
   const ports: Ports = {
     ...runtimePorts({ waitUntil: (work) => void deferred.push(work) }, null),
+    hold: () => null,
     locality: () => null,
     wayTo: () => ({ origin: null, carriesToken: false }),
     ask: () => Promise.reject(new Error("nobody is to be asked")),

@@ -25,6 +25,8 @@ export const NO_COUNTS: HostCounters = {
   shadowedCalls: 0,
   auditedCalls: 0,
   trialDenials: 0,
+  longCalls: 0,
+  cutCalls: 0,
 };
 
 /** Calls of one series that all took as long as the bound of one bucket. */

@@ -124,6 +124,8 @@ describe("totals", () => {
         shadowedCalls: 0,
         auditedCalls: 0,
         trialDenials: 0,
+        longCalls: 0,
+        cutCalls: 0,
       }),
     );
     await send(report(5, [series({ route: "new", statusClass: "5xx" }, 1), series({ route: "last" }, 1)]));

@@ -65,6 +65,8 @@ export interface MeshKitOptions {
   readonly trustedHops?: number;
   readonly recordsCalls?: boolean;
   readonly departure?: AbortSignal;
+  /** What stays open; nothing unless given. */
+  readonly hold?: Ports["hold"];
   /** Time and a registry that several hosts share; of their own unless given. */
   readonly world?: World;
   readonly seed?: number;
@@ -192,6 +194,7 @@ export function meshKit(options: MeshKitOptions = {}): MeshKit {
     random: seeded(options.seed ?? 7),
     timer: clock.timer,
     departure: () => options.departure ?? null,
+    hold: options.hold ?? (() => null),
     sleep: (ms) => new Promise((resolve) => void clock.timer(ms, resolve)),
     wayTo: () => options.way ?? { origin: null, carriesToken: true },
     send: options.send ?? (() => Promise.resolve(new Response("ok"))),

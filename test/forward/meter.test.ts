@@ -55,6 +55,8 @@ test("gathers calls of one series and reports them together", async () => {
         shadowedCalls: 0,
         auditedCalls: 0,
         trialDenials: 0,
+        longCalls: 0,
+        cutCalls: 0,
       },
       view: { version: 0, isCurrent: false },
     },

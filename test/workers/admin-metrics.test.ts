@@ -30,6 +30,8 @@ const HOST = {
   shadowedCalls: 8,
   auditedCalls: 9,
   trialDenials: 10,
+  longCalls: 13,
+  cutCalls: 14,
 };
 
 function series(labels: Partial<CallLabels>, bucket: number, count: number): CallSeries {
@@ -116,6 +118,12 @@ test("every family, with calls of two methods in one histogram", () => {
     "# HELP selvedge_trial_denials_total Calls that authorization policies on trial would have denied.",
     "# TYPE selvedge_trial_denials_total counter",
     "selvedge_trial_denials_total 10",
+    "# HELP selvedge_long_calls_total Calls that stayed open so long that hosts watched over them.",
+    "# TYPE selvedge_long_calls_total counter",
+    "selvedge_long_calls_total 13",
+    "# HELP selvedge_cut_calls_total Open calls that were cut: their callers are not let in any more.",
+    "# TYPE selvedge_cut_calls_total counter",
+    "selvedge_cut_calls_total 14",
     "# HELP selvedge_revision The revision in force.",
     "# TYPE selvedge_revision gauge",
     "selvedge_revision 3",

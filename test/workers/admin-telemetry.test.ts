@@ -31,6 +31,8 @@ test("topology and metrics show the calls that hosts report", async () => {
       shadowedCalls: 0,
       auditedCalls: 0,
       trialDenials: 0,
+      longCalls: 0,
+      cutCalls: 0,
     },
   });
 

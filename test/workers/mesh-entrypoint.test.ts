@@ -42,6 +42,8 @@ function report(reporter: string, source: string): CallReport {
       shadowedCalls: 0,
       auditedCalls: 0,
       trialDenials: 0,
+      longCalls: 0,
+      cutCalls: 0,
     },
   };
 }

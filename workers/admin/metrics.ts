@@ -38,6 +38,12 @@ const HOST_COUNTERS: readonly (readonly [key: keyof HostCounters, name: string, 
     "selvedge_trial_denials_total",
     "Calls that authorization policies on trial would have denied.",
   ],
+  ["longCalls", "selvedge_long_calls_total", "Calls that stayed open so long that hosts watched over them."],
+  [
+    "cutCalls",
+    "selvedge_cut_calls_total",
+    "Open calls that were cut: their callers are not let in any more.",
+  ],
 ];
 
 function registryGauges(status: MeshStatus): readonly string[] {

@@ -19,7 +19,7 @@ import type { Mesh, MeshState, Settings } from "../../shared/forward/state.ts";
 import { lookAgain, prepare } from "../../shared/forward/sync.ts";
 import { ask, limiterOf, runtimePorts } from "../runtime.ts";
 import { controlOf } from "./control.ts";
-import { hold } from "./hold.ts";
+import { hold } from "../hold.ts";
 import { PIN_HEADER, parsePin } from "../pin.ts";
 import { createWhereabouts, learnPlace, readPlace } from "../place.ts";
 import { send, wayTo } from "./send.ts";
@@ -103,7 +103,7 @@ function meshOf(env: Env, ctx: ExecutionContext, incoming: Request | null): Mesh
   const { wayTo, send, ask, control, limiter, locality, settings } = fixed;
   return {
     state,
-    ports: { ...runtimePorts(ctx, incoming), wayTo, send, ask, control, limiter, locality, hold },
+    ports: { ...runtimePorts(ctx, incoming), hold, wayTo, send, ask, control, limiter, locality },
     settings,
   };
 }

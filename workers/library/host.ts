@@ -14,6 +14,7 @@ import { workloadUnit } from "../../shared/forward/receive.ts";
 import { createState } from "../../shared/forward/state.ts";
 import type { Mesh, MeshState } from "../../shared/forward/state.ts";
 import type { MeshApi } from "../../shared/wire/rpc.ts";
+import { holdMade } from "../hold.ts";
 import { PIN_HEADER, formatPin } from "../pin.ts";
 import { createWhereabouts, learnPlace, readPlace } from "../place.ts";
 import type { Whereabouts } from "../place.ts";
@@ -69,6 +70,7 @@ export function meshOf(host: Host, env: unknown, { ctx, incoming }: Invocation):
   };
   const ports: Ports = {
     ...runtimePorts(ctx, incoming),
+    hold: holdMade,
     control: controlOf(edge as Fetcher & MeshApi),
     limiter: (name) => limiterOf(env, name),
     ask: (address, request) => ask(env, address, request),

@@ -20,6 +20,7 @@ import { requestIdOf } from "../../shared/forward/onward.ts";
 import { receive } from "../../shared/forward/receive.ts";
 import type { Welcome } from "../../shared/forward/receive.ts";
 import { refuse } from "../../shared/forward/refusal.ts";
+import { serve } from "../../shared/forward/serve.ts";
 import type { MeshAccess, MeshHandler, MeshOptions, MeshContext } from "./context.ts";
 import { createHost, meshOf } from "./host.ts";
 import type { Host } from "./host.ts";
@@ -72,11 +73,13 @@ async function answer<Env, Message>(
     return respond(refuse("control.unavailable", NOT_BOUND), requestId, request.method);
   }
   const welcome = await receive(mesh, request, host.options.workload);
-  if (welcome instanceof Response || handler.fetch === undefined) return welcome as Response;
+  const handle = handler.fetch;
+  if (welcome instanceof Response || handle === undefined) return welcome as Response;
   const fetch = outboundFetch(mesh, host, welcome.request);
   const { caller, limitFields, end } = welcome;
+  const own = withMesh(ctx, { caller, fetch });
   try {
-    const response = await handler.fetch(welcome.request, env, withMesh(ctx, { caller, fetch }));
+    const response = await serve(mesh, welcome, async (request) => handle(request, env, own));
     return withFields(response, limitFields);
   } finally {
     end?.();
