@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { auditList } from "../../shared/wire/admin.ts";
+import { EXIT, Failure } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { outputOption, wholeNumber } from "../options.ts";
 import { renderData, renderTable } from "../output.ts";
@@ -28,7 +29,7 @@ export function addAudit(program: Command, io: Io): void {
     .addOption(outputOption(["table", "json", "yaml"]))
     .action(async ({ limit, by, before, output }: Options, command: Command) => {
       const { client } = openSession(command, io);
-      const until = before === undefined ? undefined : String(Date.parse(before));
+      const until = before === undefined ? undefined : instantOf(before);
       const query = { limit: String(limit), principal: by, before: until };
       const { items } = await client.call({ path: "/audit", query, answer: auditList });
       if (output !== "table") return io.out(renderData(output, items));
@@ -36,11 +37,28 @@ export function addAudit(program: Command, io: Io): void {
         new Date(at).toISOString(),
         principal,
         action,
-        target === "" ? "-" : target,
+        target === "" ? "-" : inBrief(target),
         detail === "" ? "-" : detail,
         address === "" ? "-" : address,
       ]);
       return io.out(renderTable(["AT", "BY", "ACTION", "TARGET", "DETAIL", "FROM"], rows));
     });
   addVerify(audit, io);
+}
+
+function instantOf(text: string): string {
+  const instant = Date.parse(text);
+  if (Number.isNaN(instant))
+    throw new Failure(EXIT.usage, [`--before: "${text}" is no time; write it like 2026-11-24T12:00:00Z.`]);
+  return String(instant);
+}
+
+/** Changes that a line of the table names; -o json has all. */
+const MAX_NAMED = 2;
+
+/** The first of the things that were changed at once, and how many more there are. */
+function inBrief(target: string): string {
+  const changes = target.split(", ");
+  const more = changes.length - MAX_NAMED;
+  return more <= 1 ? target : `${changes.slice(0, MAX_NAMED).join(", ")} and ${more} more`;
 }

@@ -49,7 +49,7 @@ export function addSimulate(authz: Command, io: Io): void {
       io.out(output === "table" ? render(io, answer) : renderData(output, answer));
       if (maxFlips !== undefined && answer.flips > maxFlips)
         throw new Failure(EXIT.failure, [
-          `${answer.flips} recorded calls would be decided otherwise, and at most ${maxFlips} may be.`,
+          `Of the recorded calls ${answer.flips} would be decided otherwise, and at most ${maxFlips} may be.`,
         ]);
     });
 }

@@ -57,18 +57,34 @@ test("access whoami tells who the bearer is", async () => {
   expect(ran.out).toBe("token/ci: editor of shop\n");
 });
 
+const AUDITED = {
+  at: Date.UTC(2026, 10, 24, 12),
+  principal: "token/ci",
+  action: "apply",
+  target: "created Service shop/web",
+  detail: "revision 7",
+  address: "",
+  requestId: "r",
+  revision: 7,
+};
+
+test.each([
+  ["a, b, c", "a, b, c"],
+  ["a, b, c, d", "a, b and 2 more"],
+])("audit names of %s", async (target, told) => {
+  const ran = await against({ "GET /api/v1/audit?limit=50": { items: [{ ...AUDITED, target }] } }, ["audit"]);
+  expect(ran.out).toContain(`   ${told}   revision 7`);
+});
+
+test("audit takes no time that is none", async () => {
+  expect(await against({}, ["audit", "--before", "noon"])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("2026-11-24T12:00:00Z"),
+  });
+});
+
 test("audit lists who changed what", async () => {
-  const line = {
-    at: Date.UTC(2026, 10, 24, 12),
-    principal: "token/ci",
-    action: "apply",
-    target: "created Service shop/web",
-    detail: "revision 7",
-    address: "",
-    requestId: "r",
-    revision: 7,
-  };
-  const ran = await against({ "GET /api/v1/audit?limit=50": { items: [line] } }, ["audit"]);
+  const ran = await against({ "GET /api/v1/audit?limit=50": { items: [AUDITED] } }, ["audit"]);
   expect(ran.out).toBe(
     "AT                         BY         ACTION   TARGET                     DETAIL       FROM\n" +
       "2026-11-24T12:00:00.000Z   token/ci   apply    created Service shop/web   revision 7   -\n",

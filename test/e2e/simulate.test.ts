@@ -97,7 +97,7 @@ test(
     const forced = await selvedge("apply --max-flips 0 --force -f -", DENY_RATINGS);
     expect([forced.code, forced.err]).toEqual([
       0,
-      expect.stringContaining("1 recorded calls are decided otherwise"),
+      expect.stringContaining("of the recorded calls 1 would be decided otherwise"),
     ]);
     const back = await selvedge("authz simulate -o json -n bookinfo --delete authorizationpolicy/no-ratings");
     expect(JSON.parse(back.out)).toMatchObject({ flips: 1, items: [{ after: { kind: "allowed" } }] });

@@ -78,7 +78,7 @@ test("a change is tried on the calls to what it touches, and applied only within
   const forced = await post("/api/v1/apply", { documents: [DENY], maxFlips: 0, force: true });
   expect([forced.status, forced.body]).toMatchObject([
     200,
-    { revision: 2, warnings: ["1 recorded calls are decided otherwise by this change"] },
+    { revision: 2, warnings: ["of the recorded calls 1 would be decided otherwise by this change"] },
   ]);
 
   const ref = {

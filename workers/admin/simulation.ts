@@ -77,7 +77,7 @@ function proposalOf(request: ApplyRequest): Omit<Proposal, "refs"> {
 }
 
 function tooMany({ flips, items }: Simulation, maxFlips: number) {
-  const detail = `Nothing was changed: ${flips} recorded calls would be decided otherwise, and at most ${maxFlips} may be.`;
+  const detail = `Nothing was changed: of the recorded calls ${flips} would be decided otherwise, and at most ${maxFlips} may be.`;
   return { code: "config.flips" as const, detail, fields: items.slice(0, MAX_NAMED).map(fieldOf) };
 }
 
@@ -96,11 +96,13 @@ function verdictText({ kind, by, code }: Verdict): string {
 
 function withWarnings(answer: ApplyAnswer, { flips, unknown, unrecorded, omitted }: Simulation): ApplyAnswer {
   const told = [
-    ...(flips === 0 ? [] : [`${flips} recorded calls are decided otherwise by this change`]),
+    ...(flips === 0 ? [] : [`of the recorded calls ${flips} would be decided otherwise by this change`]),
     ...(unknown === 0
       ? []
-      : [`${unknown} recorded calls could not be tried: ${unrecorded.join(", ")} was not recorded of them`]),
-    ...(omitted === 0 ? [] : [`${omitted} recorded calls were not tried: there is too much to compare`]),
+      : [`of the recorded calls ${unknown} could not be tried: ${unrecorded.join(", ")} was not recorded`]),
+    ...(omitted === 0
+      ? []
+      : [`of the recorded calls ${omitted} were not tried: there is too much to compare`]),
   ];
   return { ...answer, warnings: [...answer.warnings, ...told] };
 }
