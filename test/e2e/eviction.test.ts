@@ -44,6 +44,10 @@ const SCRIPT: Readonly<Record<string, Step>> = {
   "the limit is removed": (world) => admin(world, "POST", "/delete", { refs: [LIMIT_REF] }),
   "a change follows the removal": (world) => apply(world, []),
   "calls pass again": (world) => statuses(world, [0, 1]),
+  "a token is to count once": (world) => apply(world, [ONCE]),
+  "a token is issued": keepToken,
+  "one isolate takes it": (world) => showToken(world, 0),
+  "the other does not take it again": (world) => showToken(world, 1),
   "an endpoint registers": (world) =>
     admin(world, "PUT", EXTRA, { address: world.upstreams.urlOf("b"), labels: { app: "web" } }),
   "it is there": (world) => admin(world, "GET", `/services/${NAMESPACE}/web`),
@@ -84,11 +88,20 @@ const LIMIT: Document = {
   },
 };
 
+const ONCE: Document = {
+  apiVersion: "selvedge.dev/v1",
+  kind: "PeerAuthentication",
+  metadata: { name: "once", namespace: NAMESPACE },
+  spec: { mtls: { mode: "PERMISSIVE" }, tokens: { once: [{ paths: ["/once"] }] } },
+};
+
 /** What a script that did nothing would not show. */
 const EXPECTED = {
   "both isolates carry calls": [200, 200, 200, 200],
   "what is left is one call": [200, 429],
   "calls pass again": [200, 200],
+  "one isolate takes it": 200,
+  "the other does not take it again": 401,
   "access is used": 200,
   "access is gone": 401,
   "one isolate opens its circuit": [503, 503, 503, 503, 503, 503],
@@ -188,6 +201,22 @@ async function grantAccess(world: World): Promise<unknown> {
 
 async function useAccess({ fleet, kept }: World): Promise<unknown> {
   return (await fleet.admin("GET", `${API_PREFIX}/principal`, undefined, kept["token"])).status;
+}
+
+async function keepToken(world: World): Promise<unknown> {
+  const issued = (await admin(world, "POST", "/tokens", { workload: `${NAMESPACE}/client` })) as {
+    status: number;
+    body: { token: string };
+  };
+  world.kept["once"] = issued.body.token;
+  return issued.status;
+}
+
+async function showToken({ fleet, kept, calls }: World, isolate: number): Promise<number> {
+  const { port, headers } = fleet.isolates[isolate] ?? { port: 0, headers: {} };
+  const shown = { ...headers, authorization: `Bearer ${kept["once"]}` };
+  calls.count += 1;
+  return (await ask({ port, host: "", path: "/once", headers: shown })).status;
 }
 
 /** Isolates report what they find after they have answered. */
