@@ -246,7 +246,6 @@ describe("a client certificate", () => {
     const another = await makeSvid(`spiffe://${WEB.principal}`, authority.intermediate, kit.mesh.ports.now());
     const cnf = { "x5t#S256": await thumbprintOf(leaf) };
     const bound = await forge(pair, {}, { aud: MESH, cnf });
-    const syncs = kit.calls.syncs.length;
     for (const fields of [{ "x-selvedge-peer": bound }, { authorization: `Bearer ${bound}` }]) {
       expect([
         await by(kit, show(), fields),
@@ -257,6 +256,14 @@ describe("a client certificate", () => {
     }
     // What the platform vouches for is no certificate.
     expect(await identified(kit, { "x-selvedge-peer": bound }, WEB)).toBe("authn.token.unbound");
+  });
+
+  test("is not looked for in a younger directory when a token lacks it", async () => {
+    const kit = await kitOf();
+    const bound = await forge(pair, {}, { aud: MESH, cnf: { "x5t#S256": await thumbprintOf(leaf) } });
+    await by(kit, show(), { "x-selvedge-peer": bound });
+    const syncs = kit.calls.syncs.length;
+    expect(await by(kit, null, { "x-selvedge-peer": bound })).toBe("authn.token.unbound");
     expect(kit.calls.syncs.length).toBe(syncs);
   });
 
