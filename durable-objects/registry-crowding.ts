@@ -10,15 +10,25 @@ import type { DirectoryUnit, Unit, UnitKey } from "../shared/engine/snapshot.ts"
 import type { FieldProblem } from "../shared/wire/problem.ts";
 import { ownerOf } from "./registry-tenancy.ts";
 import type { Compiled } from "./registry-world.ts";
+import type { UnitStore } from "./unit-store.ts";
 
 /** Of another's unit, or of the directory, in bytes of JSON: a tenth of what a unit may have. */
 const MAX_SHARE_BYTES = 150_000;
 
-/** Where an owner of `namespaces` would have too much of a unit; paths are the units' keys. */
-export function crowding(current: World, compiled: Compiled, namespaces: readonly string[]): FieldProblem[] {
+/**
+ * Where an owner of `namespaces` would have too much of a unit; paths are the
+ * units' keys. A change that makes a unit smaller never does: whoever has too
+ * much, because an admin let it have that, can give it back.
+ */
+export function crowding(
+  { world: current, units }: { readonly world: World; readonly units: Pick<UnitStore, "body"> },
+  compiled: Compiled,
+  namespaces: readonly string[],
+): FieldProblem[] {
   return [...compiled].flatMap(([path, body]) => {
     // In a small unit nobody has much.
     if (body === null || body.length <= MAX_SHARE_BYTES) return [];
+    if (body.length < (units.body(path)?.length ?? 0)) return [];
     const unit: Unit = JSON.parse(body);
     return namespaces.flatMap((namespace) => {
       const bytes = shareOf(current, path, unit, namespace);

@@ -222,10 +222,12 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
 
   async publishEndpoints(publication: EndpointPublication): Promise<void> {
     const { service, sequence, endpoints, checked, ejections } = publication;
-    if (isOverfull(this.#loadWorld(), service, endpoints)) return;
-    this.#publish("endpoints", service, { sequence, body: endpoints }, (current) =>
-      world.setRegistered(current, service, endpoints),
-    );
+    // What is known of the endpoints that are there counts all the same.
+    if (!isOverfull(this.#loadWorld(), service, endpoints)) {
+      this.#publish("endpoints", service, { sequence, body: endpoints }, (current) =>
+        world.setRegistered(current, service, endpoints),
+      );
+    }
     if (checked !== undefined) {
       this.#publish("checks", service, { sequence, body: checked }, (current) =>
         world.setChecked(current, service, checked),
@@ -313,7 +315,7 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     if (namespaces === undefined) return [];
     const after = compiled.get(DIRECTORY) ?? null;
     const seized = after === null ? [] : seizures(this.#units.unit(DIRECTORY), JSON.parse(after), namespaces);
-    return [...seized, ...crowding(this.#loadWorld(), compiled, namespaces)];
+    return [...seized, ...crowding({ world: this.#loadWorld(), units: this.#units }, compiled, namespaces)];
   }
 
   #record(steps: readonly Step[], { author, via, reason }: Cause): void {

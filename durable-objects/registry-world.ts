@@ -136,8 +136,13 @@ export function compileChange(
   const problems =
     bytes > MAX_CHANGE_BYTES
       ? [{ path: "documents", message: whole }]
-      : oversized(compiled, TRUST_RESERVE_BYTES);
+      : oversized(compiled, compiled.has(DIRECTORY) ? roomForTrust(current) : 0);
   return { compiled, problems };
+}
+
+/** What of the reserve the authority has not used yet: what it has published is in the directory already. */
+function roomForTrust({ keys, roots, revoked }: world.World): number {
+  return Math.max(0, TRUST_RESERVE_BYTES - sizeOf(JSON.stringify({ keys, roots, revoked })));
 }
 
 /** The units that do not fit a row, the directory with a reserve; the path of a problem is the unit's key. */

@@ -17,6 +17,9 @@ import type { CallSample, RecordedCall, RecordedUser } from "../shared/wire/reco
 /** Of names, hosts and methods. */
 const MAX_TEXT = 640;
 
+/** Calls alike in one report of one isolate: a day's sum stays a number that JSON can tell exactly. */
+const MAX_CALLS_OF_SAMPLE = 1_000_000_000;
+
 /** The recorded calls that make sense; the others are left out. */
 export function recordable({ calls }: CallReport): readonly CallSample[] {
   return Array.isArray(calls) ? calls.slice(0, MAX_SAMPLES).flatMap(sampleOf) : [];
@@ -26,8 +29,10 @@ export function recordable({ calls }: CallReport): readonly CallSample[] {
 function sampleOf(sample: CallSample): CallSample[] {
   try {
     const { call, isAdmitted, calls } = sample;
-    const counts = Number.isSafeInteger(calls) && calls > 0 && typeof isAdmitted === "boolean";
-    return counts && isCall(call) ? [{ call: plain(call), isAdmitted, calls }] : [];
+    const counts = Number.isSafeInteger(calls) && calls > 0 && calls <= MAX_CALLS_OF_SAMPLE;
+    return counts && typeof isAdmitted === "boolean" && isCall(call)
+      ? [{ call: plain(call), isAdmitted, calls }]
+      : [];
   } catch {
     // A part that is not there at all: it makes no sense either, and the rest of the report counts.
     return [];

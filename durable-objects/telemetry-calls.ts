@@ -19,8 +19,17 @@ export const MAX_OF_NAMESPACE = 5_000;
 
 export const MAX_CALLS = 20_000;
 
-/** Calls of one answer: about 6 MB. */
-export const MAX_ANSWERED = 10_000;
+/** Calls of one answer, usually about 6 MB. */
+const MAX_ANSWERED = 10_000;
+
+/** Text of one answer: a call between objects has 32 MiB. */
+const MAX_ANSWERED_CHARACTERS = 10_000_000;
+
+/**
+ * Text of one call, of about 300 characters usually. What policies read of many
+ * claims may be more, and a Worker that makes reports up can make it megabytes.
+ */
+const MAX_CALL_CHARACTERS = 8_192;
 
 /** A call that is known is written again after a minute at the earliest: every write is paid for. */
 const TOUCH_AFTER_MS: Millis = 60_000;
@@ -48,6 +57,7 @@ export class CallStore {
     const namespace = namespaceOfUnit(call.unit);
     if (namespace === null) return;
     const text = JSON.stringify(call);
+    if (text.length > MAX_CALL_CHARACTERS) return;
     const [known] = this.#sql.exec<{ seen_at: number }>(
       "SELECT seen_at FROM calls WHERE unit = ? AND call = ?",
       call.unit,
@@ -88,7 +98,14 @@ export class CallStore {
       now - KEEP_CALLS_MS,
       MAX_ANSWERED,
     );
-    return [...rows].map(({ call, calls, seen_at }) => ({ call: JSON.parse(call), calls, seenAt: seen_at }));
+    const answered: StoredCall[] = [];
+    let characters = 0;
+    for (const { call, calls, seen_at } of rows) {
+      characters += call.length;
+      if (characters > MAX_ANSWERED_CHARACTERS) break;
+      answered.push({ call: JSON.parse(call), calls, seenAt: seen_at });
+    }
+    return answered;
   }
 
   /** Drops what is old, then the oldest of what is too much. */

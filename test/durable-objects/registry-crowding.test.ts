@@ -91,6 +91,18 @@ test.each<[string, readonly object[], readonly string[]]>([
   expect(pathsOf(await apply(documents, { dryRun: true }))).toEqual([]);
 });
 
+test("an owner that an admin let have more than its share can give some back, and take no more", async () => {
+  valueOf(await apply([document("Service", ["shop", "reviews"], { ports: [{ port: 80 }] })]));
+  valueOf(await apply(routes(5, REVIEWS)));
+  const [first = {}] = routes(1, REVIEWS);
+  const one = {
+    ...first,
+    spec: { parentRefs: [REVIEWS], rules: [{ backendRefs: [{ name: "x", port: 80 }] }] },
+  };
+  expect(pathsOf(await apply(routes(6, REVIEWS), OWNER))).toEqual(["service:shop/reviews"]);
+  valueOf(await apply([one], OWNER));
+});
+
 test("policies times endpoints that would take the registry's memory are refused, and it goes on", async () => {
   const policies = Array.from({ length: 60 }, (_, index) =>
     document("AuthorizationPolicy", ["rival", `p${index}`], {
@@ -129,6 +141,14 @@ test("a full directory keeps room for revocations", async () => {
   valueOf(await apply(gateways(60)));
   const [row] = await exec("SELECT length(body) AS bytes FROM units WHERE key = 'directory'");
   expect(Number(row?.["bytes"])).toBeLessThan(MAX_UNIT_BYTES - 300_000);
+});
+
+test("what the authority has published takes nothing from the directory's configuration", async () => {
+  const ids = Array.from({ length: 4_000 }, (_, index) => `${"a".repeat(36)}${index}`);
+  valueOf(await apply(gateways(60)));
+  const trust = { keys: [], roots: [], revoked: { ids, identities: [] } };
+  await registry().publishTrust({ sequence: 1, ...trust });
+  valueOf(await apply([gateway("shop", ["one-more.test"])]));
 });
 
 /** Resources that compile to nothing, of some 200 kB each. */
@@ -190,6 +210,13 @@ test("services that nobody configured do not fill the registry with what registe
   for (let index = 0; index < 20; index += 1) await publish(`s${index}`, 1);
   await publish("s20", 1);
   expect(await told()).toBe(20);
+  // Of what may not register more, it still counts what became of those that are there.
+  const checked = [{ id: "e0", health: "unhealthy" as const, since: 1 }];
+  await registry().publishEndpoints({ service: "swarm/s20", sequence: 2, endpoints, checked });
+  expect(await exec("SELECT topic FROM published WHERE service = 'swarm/s20'")).toEqual([
+    { topic: "checks" },
+  ]);
+  await exec("DELETE FROM published WHERE service = 'swarm/s20'");
   // Where others have left there is room again.
   await publish("s0", 2, []);
   await publish("s20", 2);

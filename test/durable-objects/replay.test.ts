@@ -122,6 +122,21 @@ test("what there is no room for is not let through, until something has run out"
   expect([await spend({ id: "new" }), await spend({ id: "known" })]).toEqual(["spent", "replayed"]);
 });
 
+test("while there is no room, it is looked for once a second at most", async () => {
+  await spend({ id: "known" });
+  await sql(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
+     INSERT INTO spent SELECT CAST(i AS BLOB), ? FROM n`,
+    Date.now() + 500,
+  );
+  await evictDurableObject(stub());
+  expect(await spend({ id: "new" })).toBe("full");
+  pass(999);
+  expect(await spend({ id: "new" })).toBe("full");
+  pass(1);
+  expect(await spend({ id: "new" })).toBe("spent");
+});
+
 test.each<[string, Partial<SpendRequest>]>([
   ["no id", { id: "" }],
   ["an id that is too long", { id: "x".repeat(129) }],

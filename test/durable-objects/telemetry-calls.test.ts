@@ -136,11 +136,18 @@ describe("what makes no sense is left out, and the rest of the report counts", (
     ["an address that is none", sample({ addresses: { source: [1, 2], remote: null } })],
     ["no call at all", bad({ call: null })],
     ["no number", bad({ calls: 0 })],
+    ["a number that sums could not tell", bad({ calls: Number.MAX_SAFE_INTEGER })],
     ["no outcome", bad({ isAdmitted: "yes" })],
   ])("%s", (_name, sent) => {
     const good = sample({ path: "/good" });
     expect(recordable({ ...report(1, []), calls: [sent, good] })).toEqual([good]);
   });
+});
+
+test("a call of very much text is not kept", async () => {
+  const claims = Array.from({ length: 16 }, (_, n) => ({ path: [`c${n}`], values: ["v".repeat(600)] }));
+  await send(sample({ user: { claims } }), sample({ path: "/b", user: { claims: claims.slice(0, 4) } }));
+  expect(await paths()).toEqual(["/b"]);
 });
 
 test("a call is the same in whatever order its fields come, without those that are none", async () => {
