@@ -34,7 +34,7 @@ import type {
 } from "../shared/wire/rpc.ts";
 import { controlOf } from "./edge/control.ts";
 import { carryFromWorker } from "./edge/edge.ts";
-import { reporterOf, vouchedCalls, vouchedCircuits } from "./vouch.ts";
+import { isOwnLimit, reporterOf, vouchedCalls, vouchedCircuits } from "./vouch.ts";
 
 const NOBODY: Problem = {
   code: "authn.missing",
@@ -78,12 +78,14 @@ export class Mesh extends WorkerEntrypoint<Env, MeshProps> implements MeshApi {
     await control.reportOutcomes(service, { ...report, reporter: reporterOf(caller, report.reporter) });
   }
 
+  /** Charges a limit of the binding's own namespace: to use up another's would have its callers refused. */
   async take(request: TakeRequest): Promise<Taken> {
-    return this.#known().control.take(request);
+    return this.#keeperOf(request).take(request);
   }
 
+  /** As `take`. */
   async lease(request: LeaseRequest): Promise<Grant> {
-    return this.#known().control.lease(request);
+    return this.#keeperOf(request).lease(request);
   }
 
   /** Spends a token that is for the binding's own workload: tokens for others were not shown to it. */
@@ -99,6 +101,12 @@ export class Mesh extends WorkerEntrypoint<Env, MeshProps> implements MeshApi {
     const caller = this.#caller();
     if (caller === null) return fail(NOBODY);
     return authorityOf(this.env).issue({ workload: workloadOf(caller), audience, requester: "binding" });
+  }
+
+  #keeperOf({ policy }: { readonly policy: string }): Control {
+    const { caller, control } = this.#known();
+    if (!isOwnLimit(caller, policy)) throw new Error("The limit is of another namespace.");
+    return control;
   }
 
   #known(): { readonly caller: Caller; readonly control: Control } {

@@ -28,6 +28,18 @@ export function vouchedCalls(caller: Caller, report: CallReport): CallReport {
   return { ...vouched, calls: report.calls.filter(({ call }) => call.unit.startsWith(own)) };
 }
 
+/**
+ * Whether a bucket is of a limit of the Worker's own namespace, named as the
+ * compiler names limits. RateLimitPolicies are about services of the namespace
+ * that they stand in, so no Worker is asked to keep any other.
+ */
+export function isOwnLimit({ namespace }: Caller, policy: string): boolean {
+  return LIMIT.exec(policy)?.[1] === namespace;
+}
+
+/** `namespace/policy[index]`. */
+const LIMIT = /^([a-z0-9-]{1,63})\/[a-z0-9.-]{1,253}\[\d{1,2}\]$/;
+
 /** Reports of circuits that an isolate of the Worker keeps. */
 export function vouchedCircuits(caller: Caller, reports: readonly CircuitReport[]): readonly CircuitReport[] {
   return reports.map((report) => ({ ...report, reporter: reporterOf(caller, report.reporter) }));

@@ -72,6 +72,12 @@ describe("a service account", () => {
     ["of the cluster", {}, {}, "shop"],
     ["without what Kubernetes tells besides", { "kubernetes.io": undefined }, {}, "shop"],
     ["of a namespace that has another name here", {}, { namespaces: { shop: "store" } }, "store"],
+    [
+      "of a namespace that is the mesh's own",
+      {},
+      { namespaces: { shop: "selvedge-system" } },
+      "selvedge-system",
+    ],
   ])("%s joins as itself", async (_name, claims, settings, namespace) => {
     const serviceAccountToken = await project(claims);
     const joined = await join({ serviceAccountToken, csr }, cluster(settings));
@@ -117,6 +123,11 @@ describe("a service account", () => {
       {},
     ],
     ["of a namespace that is not mapped", {}, { namespaces: { other: "shop" } }],
+    [
+      "of the mesh's own namespace, of which nothing is said",
+      { sub: "system:serviceaccount:selvedge-system:web" },
+      {},
+    ],
     [
       "of a namespace called as what every object has",
       { sub: "system:serviceaccount:constructor:web" },

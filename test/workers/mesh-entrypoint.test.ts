@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { telemetryOf, type Env } from "../../durable-objects/env.ts";
 import { LATENCY_BOUNDS_MS, type CallReport } from "../../shared/wire/call-record.ts";
 import type { MeshProps } from "../../shared/wire/rpc.ts";
+import { controlOf } from "../../workers/edge/control.ts";
 import { Mesh } from "../../workers/mesh-entrypoint.ts";
 
 const env: Env = bindings;
@@ -97,6 +98,39 @@ test("a Worker spends tokens that are for itself, and no other's", async () => {
     "somebody else",
   );
   await expect(boundBy({}).spend(token)).rejects.toThrow("needs props");
+});
+
+test("a Worker and the edge charge one bucket of its namespace, and it reaches no other's", async () => {
+  const rate = { requests: 1, perMs: 3_600_000, burst: 3 };
+  const request = { policy: "vouch/limits[0]", key: "k", rate, cost: 1 };
+  const one = boundBy({ namespace: "vouch", serviceAccount: "one" });
+
+  await one.take(request);
+  const atEdge = await controlOf(env).take(request);
+  const ask = { calls: 1, withinMs: 1_000 };
+  const { slots } = await one.lease({ policy: "vouch/leased[15]", key: "k", rate, ask });
+
+  expect([atEdge.remaining, slots.length]).toEqual([1, 1]);
+});
+
+test.each([
+  ["another namespace", "bank/limits[0]"],
+  ["the mesh's own", "selvedge-system/limits[0]"],
+  ["a namespace whose name begins alike", "vouch-2/limits[0]"],
+  ["a name that no policy has", "vouch/limits[0]#1/bank/limits[0]"],
+  ["no policy", "vouch/"],
+])("a limit of %s is none of a Worker's business", async (_name, policy) => {
+  const rate = { requests: 1, perMs: 1_000, burst: 1 };
+  const one = boundBy({ namespace: "vouch", serviceAccount: "one" });
+
+  const refusals = [
+    one.take({ policy, key: "k", rate, cost: 1 }),
+    one.lease({ policy, key: "k", rate, ask: { calls: 1, withinMs: 1_000 } }),
+  ];
+
+  for (const refusal of refusals) await expect(refusal).rejects.toThrow("of another namespace");
+  const left = await controlOf(env).take({ policy, key: "k", rate, cost: 0 });
+  expect(left.remaining).toBe(1);
 });
 
 test.each([

@@ -7,6 +7,7 @@
 import { createLocalJWKSet, jwtVerify, type JWTPayload } from "jose";
 import { z } from "zod";
 import type { Env } from "../../durable-objects/env.ts";
+import { SYSTEM_NAMESPACE } from "../../shared/compile/policy.ts";
 import { parseWorkload } from "../../shared/identity/spiffe.ts";
 import { label } from "../../shared/wire/resource.ts";
 import { ALGORITHMS, CLOCK_TOLERANCE_SECONDS, refuseOrRetry, remoteKeys } from "./remote-keys.ts";
@@ -24,7 +25,11 @@ const cluster = z
     jwksUri: z.url({ protocol: /^https?$/ }).optional(),
     /** Its keys themselves, `kubectl get --raw /openid/v1/jwks`: for a cluster that the mesh cannot reach. */
     jwks: z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) }).optional(),
-    /** Which of its namespaces are which of the mesh's; all by their own names unless given. */
+    /**
+     * Which of its namespaces are which of the mesh's. Unless given all by
+     * their own names, but for the mesh's own namespace: whoever may make a
+     * namespace of that name in a cluster need not be who runs the mesh.
+     */
     namespaces: z.record(label, label).optional(),
   })
   .refine(({ jwks, jwksUri }) => (jwks === undefined) !== (jwksUri === undefined), {
@@ -76,9 +81,13 @@ export async function serviceAccountOf(token: string, env: Env): Promise<Service
 function accountIn(payload: JWTPayload, { name, namespaces }: Cluster): ServiceAccount | null {
   const [, namespace, account] = /^system:serviceaccount:([^:/]+):([^:/]+)$/.exec(payload.sub ?? "") ?? [];
   if (namespace === undefined || account === undefined || !agrees(payload, namespace, account)) return null;
-  const own = namespaces === undefined ? namespace : ownValue(namespaces, namespace);
+  const own = namespaces === undefined ? unmapped(namespace) : ownValue(namespaces, namespace);
   if (own === null || parseWorkload(`${own}/${account}`) === null) return null;
   return { workload: `${own}/${account}`, proof: `kubernetes/${name} ${namespace}/${account}` };
+}
+
+function unmapped(namespace: string): string | null {
+  return namespace === SYSTEM_NAMESPACE ? null : namespace;
 }
 
 function agrees(payload: JWTPayload, namespace: string, account: string): boolean {
