@@ -42,6 +42,7 @@ const ALLOWED: CheckAnswer = {
             reason: "no policy speaks against it",
             user: null,
             takesTokenOnce: true,
+            tokenBinding: "Certificate",
             asks: [],
             steps: [],
             omittedSteps: 0,
@@ -92,7 +93,7 @@ describe("authz check", () => {
       code: 0,
       err: "",
       out: expect.stringContaining(
-        "No endpoint yet: allowed: no policy speaks against it; mTLS strict; a token counts once\n",
+        "No endpoint yet: allowed: no policy speaks against it; mTLS strict; a token counts only with the client's certificate; a token counts once\n",
       ),
     });
   });
