@@ -31,6 +31,7 @@ import type {
   PreviewRequest,
   RegistryApi,
   Revision,
+  RevisionFilter,
   ServiceStatus,
   SyncAnswer,
   SyncRequest,
@@ -174,9 +175,9 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     return resource === null ? notFound([ref]) : succeed(withStatus(this.#loadWorld(), resource));
   }
 
-  /** Newest first; at least 1 and at most the kept 1,000. */
-  async revisions(limit: number): Promise<readonly Revision[]> {
-    return this.#store.revisions(limit);
+  /** Newest first; at least 1 and at most 1,000, if there are any. */
+  async revisions(limit: number, filter?: RevisionFilter): Promise<readonly Revision[]> {
+    return this.#store.revisions(limit, filter);
   }
 
   async chain(request: ChainRequest): Promise<ChainPage> {

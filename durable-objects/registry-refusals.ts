@@ -28,6 +28,6 @@ export function notFound(refs: readonly ResourceRef[]): Outcome<never> {
 
 /** A revision that is not kept. */
 export function unknownRevision(revision: number): Outcome<never> {
-  const detail = `Revision ${revision} is not known; the newest ${KEPT_REVISIONS} are.`;
+  const detail = `Revision ${revision} is not known; those of the last 30 days are, and the newest ${KEPT_REVISIONS}.`;
   return fail({ code: "resource.not_found", detail });
 }

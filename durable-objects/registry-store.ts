@@ -4,8 +4,9 @@
  *
  * @module
  */
+import type { Millis } from "../shared/engine/time.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
-import type { Change, ChangeKind, ListRequest, Revision } from "../shared/wire/rpc.ts";
+import type { Change, ChangeKind, ListRequest, Revision, RevisionFilter } from "../shared/wire/rpc.ts";
 import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
 import { sha256 } from "./audit-chain.ts";
 import { ORDER_MIGRATIONS, OUTLIER_ORDER_MIGRATIONS } from "./health-orders.ts";
@@ -13,13 +14,23 @@ import { REVISION_CHAIN_MIGRATIONS, RevisionChain } from "./registry-chain.ts";
 import type { Step } from "./registry-change.ts";
 import type { Migration } from "./schema.ts";
 
-/**
- * Revisions that stay known to `diff` and `rollback`. A thousand is months of
- * a team's work or a day of a busy pipeline; each keeps one copy of what it
- * replaced, so that the worst day (1,000 full applies of 8 MiB) still fits the
- * 10 GB of an object.
- */
+/** Revisions that stay known to `diff` and `rollback` however old they are. */
 export const KEPT_REVISIONS = 1_000;
+
+/**
+ * Younger ones stay known however many they are: a thousand are soon made by
+ * whoever wants one forgotten. As long as point-in-time recovery goes back.
+ */
+const KEPT_MS: Millis = 30 * 86_400_000;
+
+/** What revisions replaced, in all: of the 10 GB that an object has. The oldest of more are forgotten, however young. */
+const MAX_HISTORY_BYTES = 4_000_000_000;
+
+/** Of a change besides what it replaced: its keys, its hash, its place in two indexes. */
+const CHANGE_BYTES = 500;
+
+/** Revisions in one answer. */
+const MAX_TOLD = 1_000;
 
 /** Changes told by one `revisions` answer; what is beyond is asked for by `diff`. Keeps an answer below 10 MB. */
 const MAX_TOLD_CHANGES = 20_000;
@@ -45,6 +56,8 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
   "ALTER TABLE revisions ADD COLUMN via TEXT",
   ...OUTLIER_ORDER_MIGRATIONS,
   ...REVISION_CHAIN_MIGRATIONS,
+  // All bytes of history up to a revision: what is before the column weighs nothing, and ends by its number and age.
+  "ALTER TABLE revisions ADD COLUMN weight INTEGER NOT NULL DEFAULT 0",
 ];
 
 /** What other objects publish into the registry. */
@@ -126,7 +139,7 @@ export class RegistryStore {
     return count + keys.filter((key) => this.resource(key) === null).length;
   }
 
-  /** Writes a revision and its changes, and forgets the oldest beyond `KEPT_REVISIONS`. */
+  /** Writes a revision and its changes, and forgets the oldest that need not be known any more. */
   record(head: RevisionHead, steps: readonly Step[]): void {
     const { revision, at, author, reason, via } = head;
     this.#sql.exec(
@@ -138,23 +151,31 @@ export class RegistryStore {
       via === undefined ? null : JSON.stringify(via),
     );
     for (const step of steps) this.#write(step, revision);
+    this.#weighHistory(revision);
     this.#chain.append(revision);
-    const horizon = revision - KEPT_REVISIONS;
-    this.#chain.prune(horizon);
-    this.#sql.exec("DELETE FROM changes WHERE revision <= ?", horizon);
-    this.#sql.exec("DELETE FROM revisions WHERE revision <= ?", horizon);
+    this.#forget(head);
   }
 
   /** The newest revisions first: at most `limit`, fewer when they have very many changes. */
-  revisions(limit: number): Revision[] {
+  revisions(limit: number, filter: RevisionFilter = {}): Revision[] {
+    const { before, until, author, namespaces, changesOfEach = -1 } = filter;
     const heads = this.#sql.exec<HeadRow>(
-      "SELECT revision, at, author, reason, via FROM revisions ORDER BY revision DESC LIMIT ?",
-      Math.min(Math.max(limit, 1), KEPT_REVISIONS),
+      `SELECT revision, at, author, reason, via FROM revisions
+       WHERE (?1 IS NULL OR revision < ?1) AND (?2 IS NULL OR at < ?2) AND (?3 IS NULL OR author = ?3)
+         AND (?4 IS NULL OR EXISTS (
+           SELECT 1 FROM changes WHERE changes.revision = revisions.revision AND (
+             ref ->> 'namespace' = '' OR ref ->> 'namespace' IN (SELECT value FROM json_each(?4)))))
+       ORDER BY revision DESC LIMIT ?5`,
+      before ?? null,
+      until ?? null,
+      author ?? null,
+      namespaces === undefined ? null : JSON.stringify(namespaces),
+      Math.min(Math.max(limit, 1), MAX_TOLD),
     );
     const told: Revision[] = [];
     let toldChanges = 0;
     for (const { via, ...head } of heads) {
-      const changes = this.#changesOf(head.revision);
+      const changes = this.#changesOf(head.revision, changesOfEach);
       toldChanges += changes.length;
       if (told.length > 0 && toldChanges > MAX_TOLD_CHANGES) break;
       told.push({ ...head, ...(via === null ? {} : { via: JSON.parse(via) }), changes });
@@ -258,10 +279,41 @@ export class RegistryStore {
     );
   }
 
-  #changesOf(revision: number): Change[] {
-    const rows = this.#sql.exec<{ ref: string; change: string }>(
-      "SELECT ref, change FROM changes WHERE revision = ? ORDER BY rowid",
+  /** Notes what all of history weighs with a revision that has just been written. */
+  #weighHistory(revision: number): void {
+    this.#sql.exec(
+      `UPDATE revisions SET weight =
+         coalesce((SELECT weight FROM revisions WHERE revision < ?1 ORDER BY revision DESC LIMIT 1), 0)
+         + (SELECT coalesce(sum(coalesce(octet_length(before), 0) + ?2), 0) FROM changes WHERE revision = ?1)
+       WHERE revision = ?1`,
       revision,
+      CHANGE_BYTES,
+    );
+  }
+
+  /** Forgets what is before the first revision that is to stay: of history only the beginning can go. */
+  #forget({ revision, at }: RevisionHead): void {
+    // From the oldest on, for the first that stays is near.
+    const [first] = this.#sql.exec<{ first: number }>(
+      `SELECT revision AS first FROM revisions WHERE (revision > ?1 OR at > ?2)
+         AND weight > (SELECT weight FROM revisions WHERE revision = ?3) - ?4 ORDER BY revision LIMIT 1`,
+      revision - KEPT_REVISIONS,
+      at - KEPT_MS,
+      revision,
+      MAX_HISTORY_BYTES,
+    );
+    const horizon = (first?.first ?? revision) - 1;
+    this.#chain.prune(horizon);
+    this.#sql.exec("DELETE FROM changes WHERE revision <= ?", horizon);
+    this.#sql.exec("DELETE FROM revisions WHERE revision <= ?", horizon);
+  }
+
+  /** The first changes of a revision; all of them for -1. */
+  #changesOf(revision: number, limit: number): Change[] {
+    const rows = this.#sql.exec<{ ref: string; change: string }>(
+      "SELECT ref, change FROM changes WHERE revision = ? ORDER BY rowid LIMIT ?",
+      revision,
+      limit,
     );
     return [...rows].map((row) => ({ ref: parseRef(row.ref), change: parseChange(row.change) }));
   }

@@ -9,6 +9,7 @@ import { openSession } from "../session.ts";
 
 interface Options {
   readonly limit: number;
+  readonly before?: number;
   readonly output: "table" | "json" | "yaml";
 }
 
@@ -18,10 +19,11 @@ export function addRevisions(program: Command, io: Io): void {
     .command("revisions")
     .summary("list the latest revisions, newest first")
     .option("--limit <n>", "at most so many, up to 1000", wholeNumber, 20)
+    .option("--before <revision>", "only earlier ones, to go on from there", wholeNumber)
     .addOption(outputOption(["table", "json", "yaml"]))
-    .action(async ({ limit, output }: Options, command: Command) => {
+    .action(async ({ limit, before, output }: Options, command: Command) => {
       const { client } = openSession(command, io);
-      const query = { limit: String(limit) };
+      const query = { limit: String(limit), ...(before === undefined ? {} : { before: String(before) }) };
       const { items } = await client.call({ path: "/revisions", query, answer: revisionList });
       if (output !== "table") return io.out(renderData(output, items));
       const rows = items.map(({ revision, at, author, reason, changes }) => [

@@ -80,6 +80,19 @@ export interface Revision {
   readonly changes: readonly Change[];
 }
 
+/** Of which revisions to tell. A registry of a release before tells of all. */
+export interface RevisionFilter {
+  /** Only those with smaller numbers. */
+  readonly before?: number;
+  /** Only those made before this time, in milliseconds since the epoch. */
+  readonly until?: number;
+  readonly author?: string;
+  /** Only those that changed something in these namespaces, or in none. */
+  readonly namespaces?: readonly string[];
+  /** Of each only so many of its changes. Absent: all. */
+  readonly changesOfEach?: number;
+}
+
 /** One resource between two revisions; `null` where it does not exist. */
 export interface Difference {
   readonly ref: ResourceRef;
@@ -238,7 +251,8 @@ export interface RegistryApi {
   remove(refs: readonly ResourceRef[], author: string, via?: Via): Promise<Outcome<ApplyAnswer>>;
   list(request: ListRequest): Promise<readonly Resource[]>;
   get(ref: ResourceRef): Promise<Outcome<Resource>>;
-  revisions(limit: number): Promise<readonly Revision[]>;
+  /** Newest first; 1,000 at most, fewer when they have very many changes. */
+  revisions(limit: number, filter?: RevisionFilter): Promise<readonly Revision[]>;
   /** The revisions as a log that can be checked. */
   chain(request: ChainRequest): Promise<ChainPage>;
   diff(from: number, to: number): Promise<Outcome<readonly Difference[]>>;

@@ -148,13 +148,22 @@ describe("what only looks", () => {
       "REVISION   AGE   AUTHOR   REASON          CHANGES\n3          10m   admin    rollback to 1   2 created\n",
     ],
     [
+      "revisions --before 9",
+      "/revisions?limit=20&before=9",
+      { items: [revision] },
+      "REVISION   AGE   AUTHOR   REASON          CHANGES\n3          10m   admin    rollback to 1   2 created\n",
+    ],
+    [
       "status",
       "/status",
       status,
       "Mesh:          MESH\nTrust domain:  selvedge.example\nRevision:      3\nSnapshot:      version 9\nResources:     12\nServices:      4\nEndpoints:     5 of 7 healthy\n",
     ],
   ])("%s of %s", async (command, path, answer, out) => {
-    expect(await against({ [`GET /api/v1${path}`]: answer }, [command])).toMatchObject({ code: 0, out });
+    expect(await against({ [`GET /api/v1${path}`]: answer }, command.split(" "))).toMatchObject({
+      code: 0,
+      out,
+    });
   });
 
   test.each<[StoreStatus, string]>([

@@ -187,7 +187,10 @@ describe.each(LOGS)("the log of $name", (log) => {
         storage.sql.exec(`DROP INDEX IF EXISTS ${index}`);
       storage.sql.exec(`ALTER TABLE ${table} DROP COLUMN hash`);
       if (table === "issued") storage.sql.exec("ALTER TABLE issued DROP COLUMN bound_to");
-      if (table === "revisions") storage.sql.exec("ALTER TABLE changes DROP COLUMN after_hash");
+      if (table === "revisions")
+        storage.sql.exec(
+          "ALTER TABLE changes DROP COLUMN after_hash; ALTER TABLE revisions DROP COLUMN weight",
+        );
       migrate(storage, migrations);
     });
     await evict(log);
@@ -224,6 +227,7 @@ test("forgotten revisions leave their anchor", async () => {
   const { lines } = await configuration.chain(object, { after: 0, limit: 2 });
   await tamper(
     configuration,
+    "UPDATE revisions SET at = 0 WHERE revision = 1",
     "UPDATE revisions SET revision = 1001 WHERE revision = 2",
     "UPDATE changes SET revision = 1001 WHERE revision = 2",
   );

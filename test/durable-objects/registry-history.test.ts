@@ -1,7 +1,7 @@
 import { reset } from "cloudflare:test";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Resource } from "../../shared/wire/resource.ts";
-import type { Difference } from "../../shared/wire/rpc.ts";
+import type { Difference, RevisionFilter } from "../../shared/wire/rpc.ts";
 import { apply, everything, evict, exec, refTo, registry, service, valueOf } from "./registry-kit.ts";
 
 afterEach(reset);
@@ -100,7 +100,24 @@ describe("history", () => {
     expect(await newest(0)).toEqual([5]);
   });
 
-  test("the newest 1,000 revisions are kept; older ones are not known any more", async () => {
+  test("revisions are told of an author, a time and namespaces, and after others, with some of their changes", async () => {
+    await fiveRevisions();
+    await apply([{ ...service("own"), metadata: { name: "own", namespace: "blog" } }], { author: "carol" });
+    const told = async (filter: RevisionFilter) =>
+      (await registry().revisions(2, filter)).map(({ revision }) => revision);
+    await exec("UPDATE revisions SET at = revision * 10");
+    await evict();
+
+    expect(await told({ before: 4 })).toEqual([3, 2]);
+    expect(await told({ until: 20 })).toEqual([1]);
+    expect(await told({ author: "carol" })).toEqual([6]);
+    expect(await told({ namespaces: ["blog"] })).toEqual([6]);
+    expect(await told({ namespaces: [] })).toEqual([]);
+    const [last] = await registry().revisions(1, { before: 2, changesOfEach: 1 });
+    expect(last?.changes.length).toBe(1);
+  });
+
+  test("the newest 1,000 revisions are kept, and those of 30 days; older ones are not known any more", async () => {
     await apply([service("a", 80), service("b", 80)]);
     await apply([service("a", 81)]);
     // As if 999 more had followed.
@@ -109,10 +126,26 @@ describe("history", () => {
     await evict();
     expect(await registry().status()).toMatchObject({ revision: 1_001 });
     await apply([service("b", 81)]);
-    expect(await newest(1_000)).toEqual([1_002, 1_001]);
+    expect(await newest(1_000)).toEqual([1_002, 1_001, 1]);
+    await exec("UPDATE revisions SET at = at - 30 * 86400000 WHERE revision = 1");
+    await apply([service("b", 80)]);
+    await registry().rollback(1_002, "bob");
+    expect(await newest(1_000)).toEqual([1_004, 1_003, 1_002, 1_001]);
     expect(await registry().diff(1, 1_002)).toMatchObject({ ok: false });
     expect(await registry().diff(0, 1_002)).toMatchObject({ ok: false });
     expect(sketch(valueOf(await registry().diff(1_001, 1_002)))).toEqual(["b: 80 → 81"]);
     expect(await exec("SELECT min(revision) AS oldest FROM changes")).toEqual([{ oldest: 1_001 }]);
+  });
+
+  test("what is replaced has a limit: of more the oldest is forgotten, however young", async () => {
+    await apply([service("a", 80)]);
+    await apply([service("a", 81)]);
+    await exec("UPDATE revisions SET weight = weight + 4000000000 WHERE revision = 2");
+    await apply([service("a", 82)]);
+    expect(await newest(9)).toEqual([3, 2]);
+    const [last] = await exec("SELECT weight - 4000000000 AS bytes FROM revisions WHERE revision = 3");
+    // Three changes of some hundred bytes.
+    expect(Number(last?.["bytes"])).toBeGreaterThan(1_500);
+    expect(Number(last?.["bytes"])).toBeLessThan(3_500);
   });
 });

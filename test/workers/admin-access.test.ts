@@ -144,6 +144,28 @@ describe("what is not one's own", () => {
     expect(JSON.stringify(all.body)).not.toContain("192.0.2.7");
   });
 
+  test("what changes elsewhere does not push its revisions out of an answer", async () => {
+    for (const port of [1, 2, 3]) await ask("/api/v1/apply", apply(service("b", `noise-${port}`)));
+    const own = z.object({ items: z.array(z.object({ revision: z.int() })) });
+    const seen = async (query: string) => {
+      const { body } = await ask(`/api/v1/revisions?${query}`, bearer(tokens["editor of a"] ?? ""));
+      return own.parse(body).items.map(({ revision }) => revision);
+    };
+    const all = await seen("limit=50");
+    expect(all.length).toBeGreaterThan(1);
+    expect(await seen("limit=1")).toEqual(all.slice(0, 1));
+    expect(await seen(`limit=50&before=${all[0]}`)).toEqual(all.slice(1));
+  });
+
+  test("however much one change is, the audit log tells of it and of those before", async () => {
+    const documents = Array.from({ length: 21 }, (_, index) => service("b", `many-${index}`));
+    await ask("/api/v1/apply", { method: "POST", json: { documents } });
+    const { body } = await ask("/api/v1/audit?limit=2");
+    const log = z.object({ items: z.array(z.object({ target: z.string() })) }).parse(body);
+    expect(log.items.map(({ target }) => target.split(", ").length)).toEqual([21, expect.any(Number)]);
+    expect(log.items[0]?.target).toMatch(/^created Service b\/many-0, .*, …$/);
+  });
+
   test("an owner registers the binding that is theirs", async () => {
     const asked = { ...registering("binding:CART"), ...bearer(tokens["editor of a"] ?? "") };
     const owning = { ...env, SELVEDGE_BINDING_NAMESPACES: '{"CART": ["a"]}' };

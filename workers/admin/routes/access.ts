@@ -134,11 +134,13 @@ export function addAccessRoutes(app: OpenAPIHono<AdminEnv>): void {
     };
     const [events, revisions] = await Promise.all([
       adminOf(c.env).audit(query),
-      registryOf(c.env).revisions(MAX_REVISIONS),
+      registryOf(c.env).revisions(limit, {
+        ...(before === undefined ? {} : { until: before }),
+        ...(principal === undefined ? {} : { author: principal }),
+        changesOfEach: MAX_CHANGES_OF_LINE,
+      }),
     ]);
-    const changes = revisions
-      .filter(({ at, author }) => at < (before ?? Infinity) && author === (principal ?? author))
-      .map(entryOf);
+    const changes = revisions.map(entryOf);
     const items = [...events, ...changes].toSorted((a, b) => b.at - a.at).slice(0, limit);
     return c.json({ items }, 200);
   });
@@ -155,8 +157,8 @@ function readChain(env: Env, log: AuditLog, request: ChainRequest): Promise<Chai
   return log === "issuance" ? authorityOf(env).chain(request) : registryOf(env).chain(request);
 }
 
-/** As many as the registry keeps. */
-const MAX_REVISIONS = 1_000;
+/** Changes that a line names; `diff` tells all. So the registry never has to leave a revision out of an answer. */
+const MAX_CHANGES_OF_LINE = 20;
 
 /** Revisions are the log of configuration: written with the change itself, and never without it. */
 function entryOf({ at, author, reason, revision, changes, via }: Revision): wire.AuditList["items"][number] {
@@ -170,7 +172,7 @@ function entryOf({ at, author, reason, revision, changes, via }: Revision): wire
     at,
     principal: author,
     action: reason,
-    target: target.slice(0, 1_000),
+    target: changes.length < MAX_CHANGES_OF_LINE ? target : `${target}, …`,
     detail: `revision ${revision}`,
     address: via?.address ?? "",
     requestId: via?.requestId ?? "",

@@ -33,6 +33,7 @@ const list = createRoute({
         .pipe(z.int().min(1).max(1000))
         .default(50)
         .meta({ param: { name: "limit", in: "query" }, description: "1 to 1,000; 50 unless given." }),
+      before: wholeNumber.optional().meta({ description: "Only earlier ones, to go on from there." }),
     }),
   },
   responses: answers(wire.revisionList, "The revisions."),
@@ -66,12 +67,13 @@ const rollback = createRoute({
 /** Adds the operations on revisions. */
 export function addRevisionRoutes(app: OpenAPIHono<AdminEnv>): void {
   app.openapi(list, async (c) => {
-    const { limit } = c.req.valid("query");
+    const { limit, before } = c.req.valid("query");
     const { principal } = c.var;
-    const revisions = await registryOf(c.env).revisions(
-      principal.namespaces === null ? limit : MAX_REVISIONS,
-    );
-    const items = revisions.flatMap((revision) => seenBy(principal, revision)).slice(0, limit);
+    const revisions = await registryOf(c.env).revisions(limit, {
+      ...(before === undefined ? {} : { before }),
+      ...(principal.namespaces === null ? {} : { namespaces: principal.namespaces }),
+    });
+    const items = revisions.flatMap((revision) => seenBy(principal, revision));
     return c.json({ items }, 200);
   });
 
@@ -88,9 +90,6 @@ export function addRevisionRoutes(app: OpenAPIHono<AdminEnv>): void {
     return c.json(unwrap(await registryOf(c.env).rollback(revision, c.var.principal.id, viaOf(c))), 200);
   });
 }
-
-/** As many as the registry keeps: what a principal may see of them is known only once they are read. */
-const MAX_REVISIONS = 1_000;
 
 /**
  * A revision as somebody may see it: nothing of one that changed only what is
