@@ -39,10 +39,16 @@ export interface Race {
 
 interface Runner {
   readonly control: AbortController;
-  readonly finish: Promise<Finish>;
+  readonly finish: Promise<Arrived>;
+  hasArrived: boolean;
+}
+
+interface Arrived extends Finish {
+  readonly runner: Runner;
 }
 
 interface Course {
+  /** Those whose end was not looked at yet: one may come while the place for another is being found. */
   readonly runners: Set<Runner>;
   hedges: number;
   lastSentAt: Millis;
@@ -67,10 +73,11 @@ export async function race(
     const waitMs = course.isClosed ? null : await hedgeOrWait(call, plan, course, { policy, ...rest });
     const finished = await nextFinish(call, course, waitMs);
     if (finished === null) continue;
-    const { outcome } = finished;
+    const { runner, endpoint, outcome } = finished;
+    course.runners.delete(runner);
     if (course.runners.size === 0 || isAnswer(outcome)) {
-      for (const runner of course.runners) end(runner);
-      return finished;
+      for (const other of course.runners) end(other);
+      return { endpoint, outcome };
     }
     discard(outcome);
   }
@@ -84,9 +91,10 @@ function run(course: Course, { send }: Pick<Race, "send">, candidate: Candidate)
   const control = new AbortController();
   const runner: Runner = {
     control,
+    hasArrived: false,
     finish: send(candidate, control).then((outcome) => {
-      course.runners.delete(runner);
-      return { endpoint: candidate.endpoint, outcome };
+      runner.hasArrived = true;
+      return { runner, endpoint: candidate.endpoint, outcome };
     }),
   };
   course.runners.add(runner);
@@ -120,13 +128,14 @@ async function hedgeOrWait(
     course.isClosed = true;
     return null;
   }
+  for (const runner of course.runners) if (runner.hasArrived) return null;
   course.hedges += 1;
   run(course, rest, candidate);
   return 0;
 }
 
 /** The next try that ends; `null` when none does within `waitMs`. */
-function nextFinish(call: Call, course: Course, waitMs: Millis | null): Promise<Finish | null> {
+function nextFinish(call: Call, course: Course, waitMs: Millis | null): Promise<Arrived | null> {
   const finished = Promise.race([...course.runners].map(({ finish }) => finish));
   if (waitMs === null) return finished;
   return new Promise((resolve) => {

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import type { RateLimit } from "../../shared/engine/limit.ts";
 import { carry } from "../../shared/forward/carry.ts";
+import { endpoint } from "../engine/endpoints.ts";
 import { get, ok, reception, setUp, THREE, unavailable } from "../fakes/loop.ts";
 import type { MeshKit } from "../fakes/mesh-kit.ts";
-import { service, TRAFFIC } from "../fakes/units.ts";
+import { PERMISSIVE, service, TRAFFIC } from "../fakes/units.ts";
 
 interface Behavior {
   readonly afterMs: number;
@@ -75,6 +77,42 @@ test.each<[string, readonly Behavior[], Omit<Result, "kit">]>([
   const { kit: _kit, ...result } = await call(behaviors);
   expect(result).toEqual(expected);
 });
+
+test.each<[string, boolean, () => Response, unknown]>([
+  ["an answer, and a place is found", true, ok, [200, ["a"]]],
+  ["an answer, and none is found", false, ok, [200, ["a"]]],
+  ["a failure, and a place is found", true, unavailable, [200, ["a", "b"]]],
+])(
+  "what comes while a place beside it is being found is not lost: %s",
+  async (_name, isAdmitted, answer, expected) => {
+    const limit: RateLimit = {
+      policy: "shop/limit",
+      mode: "strict",
+      rate: { requests: 9, perMs: 1_000, burst: 9 },
+      key: [],
+      whenUnavailable: "deny",
+    };
+    const unit = service("reviews", {
+      endpoints: [endpoint("a"), endpoint("b", { inbound: 1 })],
+      inbound: [PERMISSIVE, { ...PERMISSIVE, limits: [limit] }],
+      traffic: { ...TRAFFIC, hedge: { afterMs: 50, max: 1 } },
+    });
+    const reached: string[] = [];
+    const { kit } = setUp(unit, [], {
+      send: async ({ id }) => {
+        reached.push(id);
+        await kit.mesh.ports.sleep(60);
+        return id === "a" ? answer() : ok();
+      },
+    });
+    kit.control.take = async () => {
+      await kit.mesh.ports.sleep(30);
+      return { isAdmitted, remaining: 0, retryAfterMs: 0 };
+    };
+    const { status } = await kit.run(carry(kit.mesh, get(), reception()));
+    expect([status, reached]).toEqual(expected);
+  },
+);
 
 test("when all tries beside one another fail, a retry may follow", async () => {
   const { status, tries, kit } = await call([LATE_FAILURE, LATE_FAILURE, QUICK]);
