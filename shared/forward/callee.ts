@@ -27,7 +27,11 @@ export async function admitTo(call: Call, plan: Plan, endpoint: Endpoint): Promi
   // Checked when the unit came in; should it ever be wrong, nobody gets by.
   if (policy === undefined) return refuse("authz.error", "The endpoint's policies are not known.");
   const refusal = await admit(call.mesh, policy, arrivalOf(call, plan, endpoint), call.trail);
-  if (refusal !== null) return refusal;
+  if (refusal !== null) {
+    // What was meant for this endpoint must not reach the next one.
+    call.trail.edits = [];
+    return refusal;
+  }
   if (call.trail.edits.length === 0) return call;
   const headers = new Headers(call.headers);
   applyEdits(headers, call.trail);

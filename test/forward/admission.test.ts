@@ -108,6 +108,24 @@ test("an endpoint sees what its own policies tell it, and nothing that another's
   ]);
 });
 
+test("what was meant for an endpoint that refused reaches no other", async () => {
+  const { token, users } = await janes();
+  const { reached } = await callTo(
+    {
+      inbound: [PERMISSIVE, { ...PERMISSIVE, users, authorization: NOT_FOR_JANE }, { ...PERMISSIVE }],
+      endpoints: [A, endpoint("c", { inbound: 2 }), B],
+      traffic: { hedge: { afterMs: 50, max: 1 } },
+    },
+    new Request("http://reviews/", { headers: { authorization: `Bearer ${token}`, "x-jane": "root" } }),
+  );
+
+  const seen = reached.map(([id, headers]) => [id, headers.get("authorization"), headers.get("x-jane")]);
+  expect(seen).toEqual([
+    ["a", `Bearer ${token}`, "root"],
+    ["c", `Bearer ${token}`, "root"],
+  ]);
+});
+
 const spare = (own: InboundPolicy): ServiceUnit =>
   service("spare", { inbound: [own], endpoints: [endpoint("s")] });
 const stream = (): Response => new Response("", { headers: { "content-type": "text/event-stream" } });
