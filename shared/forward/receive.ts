@@ -170,7 +170,9 @@ async function letPass(
   const entry = door.read(request, "worker");
   if (entry.kind === "refusal") return entry;
   trail.path = entry.view.path;
-  return (await spendAt(mesh, once, entry.view, shownBy(identity))) ?? welcome;
+  const { host, method, path } = entry.view;
+  const operation = { host, port: portOf(unit, entry.view.port), method, path };
+  return (await spendAt(mesh, once, operation, shownBy(identity))) ?? welcome;
 }
 
 async function decide(

@@ -250,10 +250,11 @@ describe("fails closed", () => {
 
 function callee(
   policy: InboundPolicy,
+  ports: readonly number[] = [],
 ): (fields: Readonly<Record<string, string>>, path?: string) => Promise<string> {
   const units: Record<string, Unit> = {
     directory: directory({ keys: [pair.publicJwk] }),
-    "workload:shop/reviews-v1": workload(policy),
+    "workload:shop/reviews-v1": { ...workload(policy), ports },
   };
   const kit = meshKit({ units });
   return async (headers, path = "/pay") => {
@@ -275,6 +276,14 @@ describe("at a workload that runs the inbound half itself", () => {
       WEB.principal,
       "path.encoded",
     ]);
+  });
+
+  test("also where the policy names the port that is meant by one that its services do not have", async () => {
+    const once = [{ ...PAY, ports: [8080] }];
+    const call = callee({ ...PERMISSIVE, tokens: { once } }, [8080]);
+    const peer = { "x-selvedge-peer": admitted };
+
+    expect([await call(peer), await call(peer)]).toEqual([WEB.principal, "authn.token.replayed"]);
   });
 
   test("a caller's own is, too", async () => {
