@@ -101,7 +101,7 @@ function isDecodable(path: string): boolean {
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 
 /** As `DOT_SEGMENT`, in any spelling. */
-const TURNS = /\\|\/(?:\.|%2e){1,2}(?:\/|$|%3b)/i;
+const TURNS = /\\|\/(?:(?:\.|%2e){1,2}(?:\/|$)|(?:\.|%2e)*%3b)/i;
 
 /**
  * Whether a path that was put together stays as it is on its way. Two parts

@@ -22,7 +22,7 @@ import * as pathIndex from "./path-index.ts";
 import type { PathIndex, PrefixNode } from "./path-index.ts";
 import type { Priority } from "./priority.ts";
 import { parseQuery } from "./query.ts";
-import type { RequestView } from "./request.ts";
+import type { HeaderReader, RequestView } from "./request.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { Timeouts } from "./timeout.ts";
 import {
@@ -181,10 +181,16 @@ function linkRule(match: Match, compilePattern: CompilePattern): LinkedRule {
  * case-sensitively unless a match says otherwise. A header that was sent more
  * than once is compared as one value joined by `, `, which is how a platform
  * `Headers` gives it (Gateway API leaves it open). Of a query parameter the
- * first value counts.
+ * first value counts. `headers` are compared in place of the request's own,
+ * where a host does not believe all that the request says.
  */
-export function match(table: RouteTable, request: RequestView, caller: Caller | null): Match | null {
-  const search: Search = { probe: { request, caller, parameters: null }, best: table.rules.length };
+export function match(
+  table: RouteTable,
+  request: RequestView,
+  caller: Caller | null,
+  headers: HeaderReader = request.headers,
+): Match | null {
+  const search: Search = { probe: { request, headers, caller, parameters: null }, best: table.rules.length };
   lookUp(table, table.written, request.path, search);
   if (table.lowered !== null) lookUp(table, table.lowered, request.path.toLowerCase(), search);
   tryEach(table, table.patterns, search);
@@ -194,6 +200,7 @@ export function match(table: RouteTable, request: RequestView, caller: Caller | 
 /** A request, and its query parameters once a rule has asked for them. */
 interface Probe {
   readonly request: RequestView;
+  readonly headers: HeaderReader;
   readonly caller: Caller | null;
   parameters: ReadonlyMap<string, string> | null;
 }
@@ -236,7 +243,8 @@ export type Part = "path" | "method" | "headers" | "query" | "callers";
 
 /** Tells which part of a rule keeps it from matching a request; `null` when it matches. For explanations: it looks nothing up. */
 export function obstacle(rule: LinkedRule, request: RequestView, caller: Caller | null): Part | null {
-  return covers(rule, request.path) ? obstacleOf(rule, { request, caller, parameters: null }) : "path";
+  if (!covers(rule, request.path)) return "path";
+  return obstacleOf(rule, { request, headers: request.headers, caller, parameters: null });
 }
 
 function covers({ match: { entry }, path: pattern }: LinkedRule, path: string): boolean {
@@ -249,10 +257,10 @@ function covers({ match: { entry }, path: pattern }: LinkedRule, path: string): 
 
 /** The part that does not hold, the path aside. */
 function obstacleOf({ match: { entry }, headers, query }: LinkedRule, probe: Probe): Part | null {
-  const { request, caller } = probe;
+  const { request, headers: fields, caller } = probe;
   if (entry.method !== undefined && entry.method !== request.method) return "method";
   for (const header of headers) {
-    if (!header.test(request.headers.get(header.name))) return "headers";
+    if (!header.test(fields.get(header.name))) return "headers";
   }
   if (query.length > 0 && !holdsQuery(query, probe)) return "query";
   return entry.callers === undefined || isFromAny(entry.callers, caller) ? null : "callers";

@@ -13,7 +13,6 @@ import { isSettled } from "../engine/path.ts";
 import type { Mirror } from "../engine/mirror.ts";
 import type { Priority } from "../engine/priority.ts";
 import * as redirect from "../engine/redirect.ts";
-import type { RequestView } from "../engine/request.ts";
 import { scoped } from "../engine/retry.ts";
 import type { RetryPolicy } from "../engine/retry.ts";
 import * as route from "../engine/route.ts";
@@ -72,21 +71,21 @@ export async function toService(call: Call, service: LinkedService, asked: numbe
   );
   call.trail.destination = service.id;
   if (routes === undefined) return straightTo(call, service, { port });
-  const match = route.match(routes.table, routed(call), call.caller);
+  const match = matched(call, routes.table);
   if (match === null) return refuse("route.none", "No rule of the service's routes matches the request.");
   return follow(call, match, port);
 }
 
 /** Plans a call that came in by a gateway. Its backends are not routed again. */
 export async function throughHost(call: Call, host: LinkedHost): Promise<Plan | Answer> {
-  const match = route.match(host.table, routed(call), call.caller);
+  const match = matched(call, host.table);
   if (match === null) return refuse("route.none", "No route of this host matches the request.");
   return follow(call, match, null);
 }
 
-/** What rules compare: the fields that go on, so that a client cannot route by what only the mesh, or an issuer, may say. */
-function routed({ view, headers }: Call): RequestView {
-  return { ...view, headers };
+/** Rules compare the fields that go on, so that a client cannot route by what only the mesh, or an issuer, may say. */
+function matched({ view, caller, headers }: Call, table: route.RouteTable): route.Match | null {
+  return route.match(table, view, caller, headers);
 }
 
 /**

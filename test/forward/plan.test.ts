@@ -76,6 +76,8 @@ test.each<[path: string, matched: string, value: string, expected: string]>([
   ["/api..", "/api", "/v2/", "400 path.noncanonical"],
   ["/api../admin", "/api", "/", "400 path.noncanonical"],
   ["/api..%3Bx/admin", "/api", "/v2/", "400 path.noncanonical"],
+  ["/api%3Bx/admin", "/api", "/v2/", "400 path.noncanonical"],
+  ["/api%3Bx/admin", "/api", "/v2", "200 /v2%3Bx/admin"],
 ])("%s with the text %s replaced by %s: %s", async (path, matched, value, expected) => {
   const set = routeSet({
     backends: [backend("one", { filters: { rewrite: { path: { kind: "prefix", value } } } })],
