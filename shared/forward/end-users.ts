@@ -52,6 +52,7 @@ export interface KnownUser {
   /** What a call goes on with that has shown the token alone, at one place; `null` until one has. */
   told: {
     readonly rules: readonly JwtRule[];
+    readonly rule: JwtRule;
     readonly place: TokenPlace;
     readonly edits: readonly FieldEdit[];
   } | null;
@@ -102,15 +103,17 @@ const FAILURES: Readonly<Record<Failure, string>> = {
  * Finds and verifies the end user's token. A rule counts if there is a token
  * at its places and all there count by it; the first such rule decides. If
  * there are tokens and no rule counts, the call is refused (Istio). A browser's
- * preflight is for nobody: it cannot bring a token, and what it brings is not
- * looked at (Envoy's `bypass_cors_preflight`, which Istio sets).
+ * preflight is for nobody: it cannot bring a token in a header, and what it
+ * brings is not verified (Envoy's `bypass_cors_preflight`, which Istio sets).
+ * Unlike there, tokens in headers do not go on: a callee takes those that it
+ * sees for verified.
  */
 export async function identifyUser(
   mesh: Verifier,
   rules: readonly JwtRule[],
   credentials: UserCredentials,
 ): Promise<Identified | Refusal> {
-  if (isPreflight(credentials)) return { kind: "user", user: null, edits: cleared(rules) };
+  if (isPreflight(credentials)) return { kind: "user", user: null, edits: bared(rules, credentials) };
   let failure: Failure | null = null;
   const at = credentials.provedAt ?? mesh.ports.now();
   for (const rule of rules) {
@@ -133,8 +136,13 @@ export async function identifyUser(
 }
 
 function isPreflight({ method, headers }: UserCredentials): boolean {
-  const isSaid = (name: string): boolean => (headers.get(name) ?? "") !== "";
-  return method === "OPTIONS" && isSaid("origin") && isSaid("access-control-request-method");
+  return (
+    method === "OPTIONS" && isSaid(headers, "origin") && isSaid(headers, "access-control-request-method")
+  );
+}
+
+function isSaid(headers: HeaderReader, name: string): boolean {
+  return (headers.get(name) ?? "") !== "";
 }
 
 const CODES: Partial<Record<Failure, "authn.token.audience" | "authn.token.expired">> = {
@@ -275,9 +283,11 @@ function editsFor(
 ): readonly FieldEdit[] {
   const place = found.length === 1 ? found[0]?.place : undefined;
   if (place === undefined) return makeEdits(rules, rule, found, known);
-  if (known.told?.rules !== rules || known.told.place !== place)
-    known.told = { rules, place, edits: makeEdits(rules, rule, found, known) };
-  return known.told.edits;
+  const { told } = known;
+  if (told !== null && told.rules === rules && told.rule === rule && told.place === place) return told.edits;
+  const edits = makeEdits(rules, rule, found, known);
+  known.told = { rules, rule, place, edits };
+  return edits;
 }
 
 /** Nobody but the mesh fills the fields that tell of tokens. */
@@ -289,6 +299,16 @@ function cleared(rules: readonly JwtRule[]): FieldEdit[] {
   return names.map((name) => ({ name, value: null }));
 }
 
+/** Nor does a token in a header go on that nobody has verified. */
+function bared(rules: readonly JwtRule[], credentials: UserCredentials): FieldEdit[] {
+  const found = rules.flatMap(({ places }) => tokensAt(places, credentials));
+  return [...cleared(rules), ...withoutTokens(found)];
+}
+
+function withoutTokens(found: readonly Found[]): FieldEdit[] {
+  return found.flatMap(({ place }) => (place.kind === "header" ? [{ name: place.name, value: null }] : []));
+}
+
 function makeEdits(
   rules: readonly JwtRule[],
   rule: JwtRule,
@@ -296,16 +316,13 @@ function makeEdits(
   { user, payload }: KnownUser,
 ): FieldEdit[] {
   const { isForwarded, payloadHeader, claimHeaders } = rule;
-  const spent = found.flatMap(({ place }) =>
-    place.kind === "header" && !isForwarded ? [{ name: place.name, value: null }] : [],
-  );
   const told = claimHeaders.map(({ header, claim }) => ({
     name: header,
     value: fieldOf(claimAt(user.claims, claim)),
   }));
   return [
     ...cleared(rules),
-    ...spent,
+    ...(isForwarded ? [] : withoutTokens(found)),
     ...(payloadHeader === undefined ? [] : [{ name: payloadHeader, value: payload }]),
     ...told,
   ];

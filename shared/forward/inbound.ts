@@ -211,8 +211,21 @@ function authorized(
     : refuse("authz.rule", "A policy denies this call.");
 }
 
+/** Tells what policies would say that decide nothing. One that cannot be read, of a newer release, keeps nobody out either. */
+function watch(mesh: Mesh, authorization: Authorization, input: AuthorizationInput, trail: Trail): void {
+  try {
+    tellOf(mesh, authorization, input, trail);
+  } catch (error) {
+    mesh.ports.log({
+      event: "authz.unwatched",
+      req_id: trail.requestId,
+      error: String(error).slice(0, 256),
+    });
+  }
+}
+
 /** Tells of calls that are audited, and of those that policies on trial would deny. */
-function watch(
+function tellOf(
   { ports, state }: Mesh,
   { audit, trial }: Authorization,
   input: AuthorizationInput,

@@ -107,7 +107,7 @@ function headersOf({ headers }: Reads, { policy, arrival }: Decided): Record<str
 
 /** Words in names of fields whose values open doors. */
 const CREDENTIAL =
-  /(^|[-_])(authorization|authentication|auth|cookie2?|token|jwt|secret|password|credentials?|api-?key|key|session(id)?|assertion|signature|otp)($|[-_])/;
+  /cookie|token|jwt|secret|passw|credential|apikey|(^|[-_])(authorization|authentication|auth|key|pwd|session(id)?|assertion|signature|otp|pin)($|[-_])/;
 
 /** Whether a field may hold what is nobody else's to know, by its name in lower case. */
 export function isCredential(name: string): boolean {

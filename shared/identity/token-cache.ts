@@ -37,9 +37,9 @@ export function createTokenCache(): TokenCache {
 }
 
 /**
- * What a verified token is kept under: the end of its signature, which takes a fifth of
- * the time that hashing the whole text takes. Others can make a text that ends alike: it
- * is compared whole, too.
+ * What a verified token is kept under: the end of its signature, which takes a
+ * fifth of the time that hashing the whole text takes. Others can make a text
+ * that ends alike: it is compared whole, too.
  */
 export function cacheKey(token: string): string {
   return token.slice(-KEY_LENGTH);
@@ -50,11 +50,11 @@ const KEY_LENGTH = 64;
 
 /**
  * Verifies a token, or remembers that it was. A remembered token is answered
- * synchronously, without allocating. Audience, trust domain, expiry,
- * revocation and the certificate that it is bound to are checked anew each time, since they change between calls; a change of the keys
- * forgets everything, so that a token does not outlive the key that proved
- * it. Rejections are not remembered: they would let strangers push out what
- * is in use.
+ * synchronously. Audience, trust domain, expiry, revocation and the
+ * certificate that it is bound to are checked anew each time, since they
+ * change between calls; a change of the keys forgets everything, so that a
+ * token does not outlive the key that proved it. Rejections are not
+ * remembered: they would let strangers push out what is in use.
  */
 export function cachedVerify(
   cache: TokenCache,

@@ -5,11 +5,14 @@ import { carry } from "../../shared/forward/carry.ts";
 import { codeOf, ok, reception, setUp } from "../fakes/loop.ts";
 import { OPEN, PERMISSIVE, service } from "../fakes/units.ts";
 
+const BEARER = { kind: "header", name: "authorization", prefix: "Bearer " } as const;
+const OWN_FIELD = { kind: "header", name: "x-jwt", prefix: "" } as const;
+
 const RULE: JwtRule = {
   issuer: "one",
   audiences: [],
   keys: { kind: "inline", keys: [] },
-  places: [{ kind: "header", name: "authorization", prefix: "Bearer " }],
+  places: [BEARER],
   isForwarded: false,
   payloadHeader: "x-payload",
   claimHeaders: [],
@@ -21,8 +24,8 @@ const ASKS = { ...ORIGIN, "access-control-request-method": "POST" };
 /** No token, and what only the mesh may say. */
 const BRINGS = { authorization: "Bearer opaque", "x-payload": "forged" };
 
-function guarded(authorization: Authorization = OPEN) {
-  const inbound = [{ ...PERMISSIVE, users: [RULE], authorization }];
+function guarded(authorization: Authorization = OPEN, change: Partial<JwtRule> = {}) {
+  const inbound = [{ ...PERMISSIVE, users: [{ ...RULE, ...change }], authorization }];
   const { kit, sent } = setUp(service("reviews", { inbound }), [ok]);
   const call = async (method: string, headers: Readonly<Record<string, string>>) => {
     const request = new Request("http://reviews/", { method, headers: { ...BRINGS, ...headers } });
@@ -45,6 +48,18 @@ test("a preflight fills no field that tells of a token", async () => {
   const { sent, call } = guarded();
   await call("OPTIONS", ASKS);
   expect(sent.map(({ headers }) => headers.get("x-payload"))).toEqual([null]);
+});
+
+test.each<[string, Partial<JwtRule>, Readonly<Record<string, string>>, readonly (string | null)[]]>([
+  ["a token that a rule consumes", {}, {}, [null, null]],
+  ["a token that a rule forwards", { isForwarded: true }, {}, [null, null]],
+  ["tokens at all places", { places: [BEARER, OWN_FIELD] }, { "x-jwt": "opaque" }, [null, null]],
+  ["and keeps what is none", {}, { authorization: "Basic YTpi", "x-jwt": "mine" }, ["Basic YTpi", "mine"]],
+])("a preflight goes on without what nobody has verified: %s", async (_what, change, headers, expected) => {
+  const { sent, call } = guarded(OPEN, change);
+  await call("OPTIONS", { ...ASKS, ...headers });
+  const seen = sent.map((request) => ["authorization", "x-jwt"].map((name) => request.headers.get(name)));
+  expect(seen).toEqual([expected]);
 });
 
 test("a preflight is for nobody, and policies still decide about it", async () => {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Authorization } from "../../shared/engine/authorize.ts";
 import type { JwtRule, PublicJwk } from "../../shared/engine/end-user.ts";
 import { carry } from "../../shared/forward/carry.ts";
-import { identifyUser } from "../../shared/forward/end-users.ts";
+import { identifyUser, type UserCredentials } from "../../shared/forward/end-users.ts";
 import { issuerOf, rule, type Issuer } from "../fakes/issuers.ts";
 import { codeOf, get, ok, reception, setUp } from "../fakes/loop.ts";
 import { START } from "../fakes/mesh-kit.ts";
@@ -263,12 +263,7 @@ test("is verified once for all services that trust its issuer's key, each by a r
   let readings = 0;
   const ports = { ...kit.mesh.ports, userTokens: () => ((readings += 1), userTokens()) };
   const mesh = { ...kit.mesh, ports };
-  const shown = {
-    method: "GET",
-    headers: new Headers(bearer(await one.token())),
-    query: "",
-    isBearerOurs: false,
-  };
+  const shown = showing(bearer(await one.token()));
   const reviews = rule("one", one.jwk);
   const ratings = { ...structuredClone(reviews), claimHeaders: [{ header: "x-user", claim: ["sub"] }] };
   const first = await identifyUser(mesh, [reviews], shown);
@@ -285,6 +280,27 @@ test("is verified once for all services that trust its issuer's key, each by a r
   const others = rule("one", two.jwk);
   expect(await identifyUser(mesh, [others], shown)).toMatchObject({ kind: "refusal" });
 });
+
+test("is told by the rule that counts, where several look for it at one place", async () => {
+  const { kit } = setUp(service("reviews"), [ok]);
+  const places = [{ kind: "header", name: "authorization", prefix: "Bearer " }] as const;
+  const sender = { kind: "header", name: "x-sender", prefix: "" } as const;
+  const claimHeaders = [{ header: "x-user", claim: ["sub"] }];
+  const rules = [
+    rule("one", one.jwk, { places: [...places, sender] }),
+    rule("one", one.jwk, { places, claimHeaders }),
+  ];
+  const alone = bearer(await one.token());
+  const cleared = { name: "x-user", value: null };
+  expect(await identifyUser(kit.mesh, rules, showing(alone))).toMatchObject({ edits: [cleared, STRIPPED] });
+  const edits = [cleared, STRIPPED, { name: "x-user", value: "jane" }];
+  const both = showing({ ...alone, "x-sender": "no token" });
+  expect(await identifyUser(kit.mesh, rules, both)).toMatchObject({ edits });
+});
+
+function showing(fields: Readonly<Record<string, string>>): UserCredentials {
+  return { method: "GET", headers: new Headers(fields), query: "", isBearerOurs: false };
+}
 
 const STRIPPED = { name: "authorization", value: null };
 

@@ -184,6 +184,17 @@ test("tells of calls that are audited, and of those that a dry run would deny; n
   expect([auditedCalls, trialDenials]).toEqual([1, 1]);
 });
 
+test("a dry run that cannot be read, of a newer release, keeps nobody out", async () => {
+  const newer: AuthorizationRule[] = JSON.parse(
+    '[{"policy":"shop/p","rule":0,"from":[],"to":[{"paths":[{"kind":"newer","value":"/"}]}]}]',
+  );
+  const authorization: Authorization = { deny: [], allow: null, trial: { deny: newer, allow: null } };
+  const { kit } = setUp(service("reviews", { inbound: [{ ...PERMISSIVE, authorization }] }), [ok]);
+
+  expect((await kit.run(carry(kit.mesh, get("/a"), reception()))).status).toBe(200);
+  expect(kit.lines.map(({ event }) => event)).toEqual(["authz.unwatched"]);
+});
+
 const ONLY_WEB: Authorization = { deny: [], allow: [ruleFor(WEB.principal)] };
 
 test.each<[string, Partial<InboundPolicy>, Caller | null, unknown]>([

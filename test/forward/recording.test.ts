@@ -112,6 +112,8 @@ test.each([
   ["x-auth-token", true],
   ["cf-access-jwt-assertion", true],
   ["x-session-id", true],
+  ["x-authtoken", true],
+  ["x-clientsecret", true],
   ["x-team", false],
   ["x-author", false],
   ["x-monkey", false],
