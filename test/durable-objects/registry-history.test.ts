@@ -13,6 +13,10 @@ const metadataOf = async (name: string) => valueOf(await registry().get(refTo(se
 
 const newest = async (limit: number) => (await registry().revisions(limit)).map(({ revision }) => revision);
 
+/** The newest two that a filter lets through. */
+const found = async (filter: RevisionFilter) =>
+  (await registry().revisions(2, filter)).map(({ revision }) => revision);
+
 /** `a: 80 → 81`, with the port of a service as its content. */
 const sketch = (differences: readonly Difference[]) =>
   differences.map(({ ref, before, after }) => {
@@ -103,16 +107,14 @@ describe("history", () => {
   test("revisions are told of an author, a time and namespaces, and after others, with some of their changes", async () => {
     await fiveRevisions();
     await apply([{ ...service("own"), metadata: { name: "own", namespace: "blog" } }], { author: "carol" });
-    const told = async (filter: RevisionFilter) =>
-      (await registry().revisions(2, filter)).map(({ revision }) => revision);
     await exec("UPDATE revisions SET at = revision * 10");
     await evict();
 
-    expect(await told({ before: 4 })).toEqual([3, 2]);
-    expect(await told({ until: 20 })).toEqual([1]);
-    expect(await told({ author: "carol" })).toEqual([6]);
-    expect(await told({ namespaces: ["blog"] })).toEqual([6]);
-    expect(await told({ namespaces: [] })).toEqual([]);
+    expect(await found({ before: 4 })).toEqual([3, 2]);
+    expect(await found({ until: 20 })).toEqual([1]);
+    expect(await found({ author: "carol" })).toEqual([6]);
+    expect(await found({ namespaces: ["blog"] })).toEqual([6]);
+    expect(await found({ namespaces: [] })).toEqual([]);
     const [last] = await registry().revisions(1, { before: 2, changesOfEach: 1 });
     expect(last?.changes.length).toBe(1);
   });
