@@ -78,6 +78,8 @@ export async function watchWhile(
 ): Promise<Answer> {
   const control = new AbortController();
   const state: { isOpen: boolean; refusal: Refusal | null } = { isOpen: true, refusal: null };
+  // It may have gone while its proofs were verified.
+  if (departure?.aborted === true) control.abort();
   departure?.addEventListener("abort", () => control.abort(), { once: true });
   const waiting: Open = {
     isOpen: () => state.isOpen,

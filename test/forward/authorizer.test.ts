@@ -72,6 +72,32 @@ test("shows the call, and never its body", async () => {
   });
 });
 
+const BRINGS_USER: AuthorizationRule = {
+  policy: "shop/outside",
+  rule: 0,
+  from: [],
+  to: [],
+  when: [{ kind: "header", name: "x-user", values: [{ kind: "present" }] }],
+};
+
+test.each<[string, Partial<Authorization>, () => Response, unknown]>([
+  ["stays where the answer has none", {}, () => new Response(""), [200, "root"]],
+  ["is replaced by an empty one", {}, () => new Response("", { headers: { "x-user": "" } }), [200, ""]],
+  [
+    "is refused before it is replaced, where a policy denies it",
+    { deny: [BRINGS_USER] },
+    agrees,
+    [403, undefined],
+  ],
+])(
+  "a field that services believe, when a client makes it up, %s",
+  async (_what, authorization, answer, expected) => {
+    const { sent, call } = guarded(answer, { authorization });
+    const { status } = await call("/a", { headers: { "x-user": "root" } });
+    expect([status, sent[0]?.headers.get("x-user")]).toEqual(expected);
+  },
+);
+
 test("is asked about calls that its rules match, and tells the callee what it may", async () => {
   const { asked, sent, call } = guarded(agrees);
   const replies = [await call("/b"), await call("/a", { headers: { "x-user": "root" } })];

@@ -179,6 +179,14 @@ test("a call that waits ends with its caller", async () => {
   expect(answer.is).toEqual(refuse("caller.gone", ""));
 });
 
+test("a call whose caller went while its proofs were verified is told so", async () => {
+  const { kit, call } = await admitted(() => null);
+  const work = async ({ aborted }: AbortSignal): Promise<Answer> =>
+    aborted ? refuse("caller.gone", "") : OK;
+  const answering = watchWhile(kit.mesh, call, AbortSignal.abort(), work);
+  expect(await kit.run(answering)).toEqual(refuse("caller.gone", ""));
+});
+
 /** Holds responses, and notes those that were cut. */
 function holder() {
   const log: string[] = [];
