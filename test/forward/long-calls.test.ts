@@ -179,11 +179,13 @@ test("a call that waits ends with its caller", async () => {
   expect(answer.is).toEqual(refuse("caller.gone", ""));
 });
 
+async function answerUnlessGone({ aborted }: AbortSignal): Promise<Answer> {
+  return aborted ? refuse("caller.gone", "") : OK;
+}
+
 test("a call whose caller went while its proofs were verified is told so", async () => {
   const { kit, call } = await admitted(() => null);
-  const work = async ({ aborted }: AbortSignal): Promise<Answer> =>
-    aborted ? refuse("caller.gone", "") : OK;
-  const answering = watchWhile(kit.mesh, call, AbortSignal.abort(), work);
+  const answering = watchWhile(kit.mesh, call, AbortSignal.abort(), answerUnlessGone);
   expect(await kit.run(answering)).toEqual(refuse("caller.gone", ""));
 });
 
