@@ -45,7 +45,7 @@ function shareOf(current: World, key: UnitKey, unit: Unit, namespace: string): n
     case "directory":
       return listenersOf(unit, namespace) + hostsOf(current, namespace);
     case "virtual-host":
-      return key.startsWith(`host:${namespace}/`) ? 0 : rulesOf(unit.routes, namespace);
+      return isOf(ownerOfHost(key), namespace) ? 0 : rulesOf(unit.routes, namespace);
     case "service": {
       const own = unit.routes.filter(({ consumerNamespace }) => consumerNamespace === namespace);
       return own.length === 0 ? 0 : JSON.stringify(own).length;
@@ -53,6 +53,12 @@ function shareOf(current: World, key: UnitKey, unit: Unit, namespace: string): n
     case "workload":
       return 0;
   }
+}
+
+/** The Gateway or ListenerSet whose listener serves a host, by its unit's key. */
+function ownerOfHost(key: UnitKey): string {
+  const id = key.slice("host:".length, key.indexOf("#"));
+  return ownerOf({ id, gateway: id.split("/", 2).join("/") });
 }
 
 /** Its listeners, without their hosts: those are of whoever has routes there. */

@@ -132,7 +132,7 @@ export function seizures(
 }
 
 /** The Gateway (`namespace/name`) of a listener, or the ListenerSet that adds it: what stands before its name. */
-export function ownerOf({ id, gateway }: Listener): string {
+export function ownerOf({ id, gateway }: Pick<Listener, "id" | "gateway">): string {
   const inside = id.slice(gateway.length + 1);
   const slash = inside.lastIndexOf("/");
   return slash === -1 ? gateway : inside.slice(0, slash);

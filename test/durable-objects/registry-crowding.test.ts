@@ -91,6 +91,27 @@ test.each<[string, readonly object[], readonly string[]]>([
   expect(pathsOf(await apply(documents, { dryRun: true }))).toEqual([]);
 });
 
+test("the hosts of an owner's own ListenerSet have room for its routes, at whosever gateway", async () => {
+  const own = document("ListenerSet", ["rival", "set"], {
+    parentRef: FRONT,
+    listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: "own.test" }],
+  });
+  const invited = gateway("shop", ["*.shop.test"]);
+  const allowedListeners = { namespaces: { from: "All" } };
+  valueOf(await apply([{ ...invited, spec: { ...invited.spec, allowedListeners } }, own]));
+  const set = { group: "gateway.networking.k8s.io", kind: "ListenerSet", name: "set" };
+  valueOf(
+    await apply(
+      routes(5, set, () => ["own.test"]),
+      OWNER,
+    ),
+  );
+  const [unit] = await exec(
+    "SELECT length(body) AS bytes FROM units WHERE key LIKE 'host:shop/front/rival/set/%'",
+  );
+  expect(Number(unit?.["bytes"])).toBeGreaterThan(150_000);
+});
+
 test("an owner that an admin let have more than its share can give some back, and take no more", async () => {
   valueOf(await apply([document("Service", ["shop", "reviews"], { ports: [{ port: 80 }] })]));
   valueOf(await apply(routes(5, REVIEWS)));

@@ -108,14 +108,19 @@ test("an alarm that was lost is set again by the next call", async () => {
   expect(await alarmAt()).not.toBeNull();
 });
 
-test("what there is no room for is not let through, until something has run out", async () => {
-  await spend({ id: "known" });
+/** Leaves no room beside one token, until a time is over. */
+async function fillUp(forMs: number): Promise<void> {
   await sql(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
      INSERT INTO spent SELECT CAST(i AS BLOB), ? FROM n`,
-    Date.now() + 1_000,
+    Date.now() + forMs,
   );
   await evictDurableObject(stub());
+}
+
+test("what there is no room for is not let through, until something has run out", async () => {
+  await spend({ id: "known" });
+  await fillUp(1_000);
 
   expect([await spend({ id: "new" }), await spend({ id: "known" })]).toEqual(["full", "replayed"]);
   pass(1_000);
@@ -124,12 +129,7 @@ test("what there is no room for is not let through, until something has run out"
 
 test("while there is no room, it is looked for once a second at most", async () => {
   await spend({ id: "known" });
-  await sql(
-    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
-     INSERT INTO spent SELECT CAST(i AS BLOB), ? FROM n`,
-    Date.now() + 500,
-  );
-  await evictDurableObject(stub());
+  await fillUp(500);
   expect(await spend({ id: "new" })).toBe("full");
   pass(999);
   expect(await spend({ id: "new" })).toBe("full");
