@@ -14,6 +14,8 @@ export type Fault =
   | { readonly kind: "black-hole" }
   /** Answers well, its body a byte at a time over `overMs`. */
   | { readonly kind: "slow-body"; readonly overMs: number }
+  /** Answers well, by a stream of events that goes on until its client leaves: no fault but for whoever waits for its end. */
+  | { readonly kind: "endless" }
   /** Promises more bytes than it sends, and closes. */
   | { readonly kind: "wrong-length" };
 

@@ -8,6 +8,7 @@ import { everyFault } from "./scenarios/every-fault.ts";
 import { killedEndpoints } from "./scenarios/killed-endpoints.ts";
 import { lostWrites } from "./scenarios/lost-writes.ts";
 import { memory } from "./scenarios/memory.ts";
+import { openStreams } from "./scenarios/open-streams.ts";
 import { propagation } from "./scenarios/propagation.ts";
 import { rateLimit } from "./scenarios/rate-limit.ts";
 import { registryCrawls, registryRefuses, registryStalls } from "./scenarios/registry-out.ts";
@@ -34,6 +35,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "lost-writes": lostWrites,
   propagation,
   revocation,
+  "open-streams": openStreams,
   rotation,
   memory,
   "steady-state": steadyState,

@@ -120,6 +120,13 @@ async function commit(fault: Fault, response: http.ServerResponse): Promise<void
       }
       response.end();
       return;
+    case "endless":
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      while (!response.destroyed) {
+        response.write("data: x\n\n");
+        await setTimeout(100);
+      }
+      return;
     case "wrong-length":
       await begin(response, 100);
       response.socket?.end();

@@ -25,6 +25,7 @@ test.each([
   ["half-open", 8],
   // An identity, and a token for the edge.
   ["revocation", 5],
+  ["open-streams", 5],
 ])("%s, for %d seconds", { timeout: 100_000 }, async (name, seconds) => {
   const { figures, misses } = await runUndisturbed(existing(name), seconds * 1_000);
 
