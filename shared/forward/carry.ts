@@ -143,12 +143,13 @@ async function deliverWatched(
 ): Promise<Answer> {
   const { mesh } = boarding.journey;
   const isPatient = mayWaitLong(remainingMs(plan.timeouts, call.trail.arrivedAt, mesh.ports.now()));
-  const longCall = (): LongCall => longCallOf(boarding, goal, { call, plan }, view);
   const answer = isPatient
-    ? await watchWhile(mesh, longCall(), call.signal, (signal) => deliver({ ...call, signal }, plan))
+    ? await watchWhile(mesh, longCallOf(boarding, goal, { call, plan }, view), call.signal, (signal) =>
+        deliver({ ...call, signal }, plan),
+      )
     : await deliver(call, plan);
   if (answer.kind !== "response" || !isLongLived(answer.response, isPatient)) return answer;
-  return holdOpen(mesh, longCall(), answer.response);
+  return holdOpen(mesh, longCallOf(boarding, goal, { call, plan }, view), answer.response);
 }
 
 function longCallOf(boarding: Boarding, goal: Goal, { call, plan }: Boarded, view: View): LongCall {

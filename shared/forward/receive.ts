@@ -119,11 +119,10 @@ function letIn(
   const leftMs = remainingMs(timeouts, trail.arrivedAt, mesh.ports.now());
   if (leftMs === 0) return refuse("upstream.timeout", "The call's time had run out on its way here.");
   const policy = unit.inbound.overload;
-  const timed = welcome.long === null ? welcome : { ...welcome, isPatient: mayWaitLong(leftMs) };
-  if (policy === undefined) return timed;
+  if (policy === undefined) return welcome;
   const priority = believedPriority(request, welcome.caller) ?? "default";
   const stay = overload.enter(mesh, policy, { priority, leftMs });
-  return stay.kind === "refusal" ? stay : { ...timed, end: stay.end };
+  return stay.kind === "refusal" ? stay : { ...welcome, end: stay.end };
 }
 
 /** Whoever has not proved to belong to the mesh may only lower it. */
@@ -204,7 +203,7 @@ async function decide(
   if (fault !== null) return fault;
   const { limitFields, edits } = trail;
   const long = longCallOf(visit, identity, input);
-  const isPatient = false;
+  const isPatient = mayWaitLong(timeouts.requestMs ?? null);
   return { kind: "welcome", caller, request: edited(own, edits), limitFields, end: null, long, isPatient };
 }
 
