@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ServiceStatus } from "../shared/wire/rpc.ts";
+import type { ServiceStatus } from "../shared/wire/registry-rpc.ts";
 import type { Io } from "./io.ts";
 import { paint, renderTable } from "./output.ts";
 

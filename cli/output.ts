@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import type { z } from "zod";
 import type { resource } from "../shared/wire/admin.ts";
 import type { ResourceRef } from "../shared/wire/resource.ts";
-import type { Change } from "../shared/wire/rpc.ts";
+import type { Change } from "../shared/wire/registry-rpc.ts";
 import type { Io } from "./io.ts";
 
 export type Resource = z.infer<typeof resource>;

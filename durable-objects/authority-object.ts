@@ -33,7 +33,7 @@ import type {
 } from "../shared/wire/authority-rpc.ts";
 import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
 import { fail, succeed, type Outcome, type Problem } from "../shared/wire/problem.ts";
-import type { IssuedToken, IssueRequest } from "../shared/wire/rpc.ts";
+import type { IssuedToken, IssueRequest } from "../shared/wire/authority-rpc.ts";
 import { AuditStore } from "./authority-audit.ts";
 import { Issuance } from "./authority-issuance.ts";
 import { Joining, type Admitted } from "./authority-joining.ts";

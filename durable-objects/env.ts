@@ -5,14 +5,9 @@
  */
 import type { AuthorityApi } from "../shared/wire/authority-rpc.ts";
 import type { AdminApi } from "../shared/wire/admin-rpc.ts";
-import type {
-  CircuitApi,
-  HealthApi,
-  RateLimitApi,
-  RegistryApi,
-  ReplayApi,
-  TelemetryApi,
-} from "../shared/wire/rpc.ts";
+import type { RegistryApi } from "../shared/wire/registry-rpc.ts";
+import type { CircuitApi, HealthApi, RateLimitApi, ReplayApi } from "../shared/wire/rpc.ts";
+import type { TelemetryApi } from "../shared/wire/telemetry-rpc.ts";
 import type { AdminObject } from "./admin-object.ts";
 import type { AuthorityObject } from "./authority-object.ts";
 import type { CircuitObject } from "./circuit-object.ts";

@@ -6,7 +6,8 @@
  */
 import { NEW, verdictOf, type HealthCheck, type Standing } from "../shared/engine/health-check.ts";
 import type { Millis } from "../shared/engine/time.ts";
-import type { CheckedEndpoint, CheckOrder, CheckTarget } from "../shared/wire/rpc.ts";
+import type { CheckedEndpoint } from "../shared/wire/registry-rpc.ts";
+import type { CheckOrder, CheckTarget } from "../shared/wire/rpc.ts";
 
 export const CHECK_MIGRATIONS: readonly string[] = [
   `CREATE TABLE checks (

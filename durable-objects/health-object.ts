@@ -12,14 +12,8 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { fail, succeed, type Outcome, type Problem } from "../shared/wire/problem.ts";
-import type {
-  CheckOrder,
-  EndpointPublication,
-  HealthApi,
-  Lease,
-  OutcomeReport,
-  Registration,
-} from "../shared/wire/rpc.ts";
+import type { EndpointPublication } from "../shared/wire/registry-rpc.ts";
+import type { CheckOrder, HealthApi, Lease, OutcomeReport, Registration } from "../shared/wire/rpc.ts";
 import { registryOf, type Env } from "./env.ts";
 import { CheckStore } from "./health-check-store.ts";
 import { OutlierStore } from "./health-outlier-store.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Health } from "../shared/engine/endpoint.ts";
-import type { RegisteredEndpoint } from "../shared/wire/rpc.ts";
+import type { RegisteredEndpoint } from "../shared/wire/registry-rpc.ts";
 import { CHECK_MIGRATIONS } from "./health-check-store.ts";
 import { OUTLIER_MIGRATIONS } from "./health-outlier-store.ts";
 import type { HeldLease } from "./lease.ts";

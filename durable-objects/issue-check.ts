@@ -7,9 +7,8 @@ import type { Millis } from "../shared/engine/time.ts";
 import { meshAudience, parseSpiffeId, parseWorkload, spiffeId } from "../shared/identity/spiffe.ts";
 import { isThumbprint } from "../shared/identity/thumbprint.ts";
 import { MAX_LIFETIME_MS } from "../shared/identity/token.ts";
-import type { CertificateRequest } from "../shared/wire/authority-rpc.ts";
+import type { CertificateRequest, IssueRequest } from "../shared/wire/authority-rpc.ts";
 import { fail, succeed, type FieldProblem, type Outcome } from "../shared/wire/problem.ts";
-import type { IssueRequest } from "../shared/wire/rpc.ts";
 
 /** A request that may be granted, with its defaults filled in. */
 export interface Grant {

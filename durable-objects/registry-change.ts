@@ -7,7 +7,7 @@
 import type { ParsedResource } from "../shared/wire/parse.ts";
 import { isSameJson } from "./json.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
-import type { ChangeKind } from "../shared/wire/rpc.ts";
+import type { ChangeKind } from "../shared/wire/registry-rpc.ts";
 
 /** One resource's part in a revision. */
 export interface Step {

@@ -36,8 +36,8 @@ import type {
   SyncAnswer,
   SyncRequest,
   TrustPublication,
-  Via,
-} from "../shared/wire/rpc.ts";
+} from "../shared/wire/registry-rpc.ts";
+import type { Via } from "../shared/wire/rpc.ts";
 import type { Env } from "./env.ts";
 import { Errands } from "./errands.ts";
 import { HealthOrders } from "./health-orders.ts";

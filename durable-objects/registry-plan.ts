@@ -8,7 +8,7 @@ import type { World } from "../shared/compile/world.ts";
 import { parseDocuments } from "../shared/wire/parse.ts";
 import { fail, succeed, type Outcome } from "../shared/wire/problem.ts";
 import { resourceKey, type ResourceRef } from "../shared/wire/resource.ts";
-import type { ApplyRequest } from "../shared/wire/rpc.ts";
+import type { ApplyRequest } from "../shared/wire/registry-rpc.ts";
 import { planApply, planRemove, refOf, type Find, type Step } from "./registry-change.ts";
 import { judge } from "./registry-foreign.ts";
 import { forbidden, invalid, notFound } from "./registry-refusals.ts";

@@ -6,7 +6,13 @@
  */
 import type { Millis } from "../shared/engine/time.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../shared/wire/resource.ts";
-import type { Change, ChangeKind, ListRequest, Revision, RevisionFilter } from "../shared/wire/rpc.ts";
+import type {
+  Change,
+  ChangeKind,
+  ListRequest,
+  Revision,
+  RevisionFilter,
+} from "../shared/wire/registry-rpc.ts";
 import type { ChainPage, ChainRequest } from "../shared/wire/audit-chain.ts";
 import { sha256 } from "./audit-chain.ts";
 import { ORDER_MIGRATIONS, OUTLIER_ORDER_MIGRATIONS } from "./health-orders.ts";

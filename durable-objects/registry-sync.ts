@@ -6,7 +6,7 @@
  */
 import type { Unit, UnitKey } from "../shared/engine/snapshot.ts";
 import { references } from "../shared/compile/compile.ts";
-import type { SyncAnswer, SyncRequest } from "../shared/wire/rpc.ts";
+import type { SyncAnswer, SyncRequest } from "../shared/wire/registry-rpc.ts";
 import type { UnitStore } from "./unit-store.ts";
 
 /** Units that one call may want: about 10 MB of services, a third of what one RPC answer may carry. */

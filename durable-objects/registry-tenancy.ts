@@ -10,7 +10,7 @@ import type { ParsedResource } from "../shared/wire/parse.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
 import { resourceKey } from "../shared/wire/resource.ts";
 import { endpointSpec } from "../shared/wire/resources/endpoint.ts";
-import type { ApplyRequest } from "../shared/wire/rpc.ts";
+import type { ApplyRequest } from "../shared/wire/registry-rpc.ts";
 import { refOf } from "./registry-change.ts";
 
 /** Resources of one namespace that an owner of it may have. A mesh's admin is not limited. */

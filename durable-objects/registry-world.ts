@@ -10,7 +10,7 @@ import * as world from "../shared/compile/world.ts";
 import type { Ejection } from "../shared/engine/outlier.ts";
 import { DIRECTORY, type UnitKey, type VerificationKey } from "../shared/engine/snapshot.ts";
 import type { FieldProblem } from "../shared/wire/problem.ts";
-import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../shared/wire/rpc.ts";
+import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../shared/wire/registry-rpc.ts";
 import type { Step } from "./registry-change.ts";
 import type { RegistryStore } from "./registry-store.ts";
 import type { UnitBody, UnitStore } from "./unit-store.ts";

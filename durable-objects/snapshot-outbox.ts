@@ -7,7 +7,7 @@
  * @module
  */
 import type { Millis } from "../shared/engine/time.ts";
-import type { StoreStatus } from "../shared/wire/rpc.ts";
+import type { StoreStatus } from "../shared/wire/registry-rpc.ts";
 import type { Env } from "./env.ts";
 import type { Outbox } from "./errands.ts";
 import { HEAD, nameOf, sealOf, unitBody, type Seal } from "./snapshot-entry.ts";

@@ -6,7 +6,7 @@
 import type { UnitKey } from "../shared/engine/snapshot.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import { namespaceOfUnit, type CallSample } from "../shared/wire/recorded-call.ts";
-import type { CallsOfUnit, StoredCall } from "../shared/wire/rpc.ts";
+import type { CallsOfUnit, StoredCall } from "../shared/wire/telemetry-rpc.ts";
 
 /** Policies are tried on a day's calls. */
 export const KEEP_CALLS_MS: Millis = 24 * 3_600_000;

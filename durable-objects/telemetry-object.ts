@@ -14,7 +14,7 @@ import type {
   TelemetryApi,
   TelemetryTotals,
   Topology,
-} from "../shared/wire/rpc.ts";
+} from "../shared/wire/telemetry-rpc.ts";
 import type { Env } from "./env.ts";
 import { migrate } from "./schema.ts";
 import { recordable } from "./telemetry-calls-check.ts";

@@ -6,7 +6,7 @@
 import * as histogram from "../shared/engine/histogram.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import type { CallLabels, CallSeries, HostCounters, ViewRecord } from "../shared/wire/call-record.ts";
-import type { IsolatesStatus } from "../shared/wire/rpc.ts";
+import type { IsolatesStatus } from "../shared/wire/telemetry-rpc.ts";
 import { overflowLabels } from "./telemetry-check.ts";
 import { addEdges, type EdgeCounts } from "./telemetry-topology.ts";
 

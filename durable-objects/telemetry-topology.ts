@@ -6,7 +6,7 @@
 import * as histogram from "../shared/engine/histogram.ts";
 import type { Millis } from "../shared/engine/time.ts";
 import { LATENCY_BOUNDS_MS, type CallSeries } from "../shared/wire/call-record.ts";
-import type { Topology, TopologyEdge } from "../shared/wire/rpc.ts";
+import type { Topology, TopologyEdge } from "../shared/wire/telemetry-rpc.ts";
 
 /** The calls along one edge in some time. */
 export interface EdgeCounts {

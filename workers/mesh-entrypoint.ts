@@ -18,17 +18,16 @@ import { refuse } from "../shared/forward/refusal.ts";
 import type { CallReport } from "../shared/wire/call-record.ts";
 import { fail } from "../shared/wire/problem.ts";
 import type { Outcome, Problem } from "../shared/wire/problem.ts";
+import type { IssuedToken } from "../shared/wire/authority-rpc.ts";
+import type { SyncAnswer, SyncRequest } from "../shared/wire/registry-rpc.ts";
 import type {
   CircuitReport,
-  IssuedToken,
   LeaseRequest,
   MeshApi,
   MeshProps,
   OutcomeReport,
   SpendRequest,
   Spent,
-  SyncAnswer,
-  SyncRequest,
   TakeRequest,
   Taken,
 } from "../shared/wire/rpc.ts";

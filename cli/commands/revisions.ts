@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { revisionList } from "../../shared/wire/admin.ts";
-import type { ChangeKind } from "../../shared/wire/rpc.ts";
+import type { ChangeKind } from "../../shared/wire/registry-rpc.ts";
 import { ageText } from "../duration.ts";
 import type { Io } from "../io.ts";
 import { outputOption, wholeNumber } from "../options.ts";

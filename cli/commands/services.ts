@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { serviceList } from "../../shared/wire/admin.ts";
-import type { ServiceStatus } from "../../shared/wire/rpc.ts";
+import type { ServiceStatus } from "../../shared/wire/registry-rpc.ts";
 import { healthText } from "../endpoint-table.ts";
 import type { Io } from "../io.ts";
 import { outputOption } from "../options.ts";

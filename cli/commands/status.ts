@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { meshStatus } from "../../shared/wire/admin.ts";
-import type { IsolatesStatus, StoreStatus } from "../../shared/wire/rpc.ts";
+import type { StoreStatus } from "../../shared/wire/registry-rpc.ts";
+import type { IsolatesStatus } from "../../shared/wire/telemetry-rpc.ts";
 import type { Io } from "../io.ts";
 import { outputOption } from "../options.ts";
 import { plain, renderData } from "../output.ts";

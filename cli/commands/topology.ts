@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { topology } from "../../shared/wire/admin.ts";
-import type { TopologyEdge } from "../../shared/wire/rpc.ts";
+import type { TopologyEdge } from "../../shared/wire/telemetry-rpc.ts";
 import type { Io } from "../io.ts";
 import { outputOption } from "../options.ts";
 import { renderData, renderTable } from "../output.ts";

@@ -6,7 +6,7 @@
 import type { HealthCheck } from "../engine/health-check.ts";
 import type { Millis } from "../engine/time.ts";
 import { formatAddress } from "../wire/address.ts";
-import type { MeshStatus, ServiceStatus } from "../wire/rpc.ts";
+import type { MeshStatus, ServiceStatus } from "../wire/registry-rpc.ts";
 import { endpointsOf } from "./compile.ts";
 import { conditionOf } from "./health-check.ts";
 import { endpointId, type Member } from "./members.ts";

@@ -18,7 +18,7 @@ import type { EndpointSpec } from "../wire/resources/endpoint.ts";
 import type { EndpointSliceSpec } from "../wire/resources/endpoint-slice.ts";
 import type { ServiceSpec } from "../wire/resources/service.ts";
 import { isKind } from "../wire/resources/schemas.ts";
-import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../wire/rpc.ts";
+import type { CheckedEndpoint, RegisteredEndpoint, TrustPublication } from "../wire/registry-rpc.ts";
 import { attach, detach, parentKey } from "./attach.ts";
 import { compileAuthorization } from "./authorization.ts";
 import { backendService, targetsOf } from "./backends.ts";

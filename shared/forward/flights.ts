@@ -10,7 +10,7 @@
  */
 import type { UnitKey } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
-import type { SyncAnswer } from "../wire/rpc.ts";
+import type { SyncAnswer } from "../wire/registry-rpc.ts";
 import { FLIGHT_LIMIT_MS, LOOK_EVERY_MS, STALE_WAIT_MS } from "./freshness.ts";
 import type { Flight, Snapshot, Watch } from "./freshness.ts";
 import { land, landStored } from "./landing.ts";

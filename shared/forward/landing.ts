@@ -6,7 +6,7 @@
  */
 import type { CompilePattern } from "../engine/route.ts";
 import type { Millis } from "../engine/time.ts";
-import type { StoredMark, SyncAnswer } from "../wire/rpc.ts";
+import type { StoredMark, SyncAnswer } from "../wire/registry-rpc.ts";
 import type { Mesh } from "./state.ts";
 import { covers, fillIn, swapIn } from "./view.ts";
 import type { Linking, Swap, View } from "./view.ts";

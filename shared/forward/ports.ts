@@ -11,15 +11,14 @@ import type { CompilePattern } from "../engine/route.ts";
 import type { Millis } from "../engine/time.ts";
 import type { CallReport } from "../wire/call-record.ts";
 import type { Outcome } from "../wire/problem.ts";
+import type { IssuedToken } from "../wire/authority-rpc.ts";
+import type { SyncAnswer, SyncRequest } from "../wire/registry-rpc.ts";
 import type {
   CircuitReport,
-  IssuedToken,
   LeaseRequest,
   OutcomeReport,
   SpendRequest,
   Spent,
-  SyncAnswer,
-  SyncRequest,
   TakeRequest,
   Taken,
 } from "../wire/rpc.ts";

@@ -9,7 +9,7 @@ import type { UnitKey } from "../engine/snapshot.ts";
 import type { Millis } from "../engine/time.ts";
 import type { Protected, Protection, TouchedUnit } from "../wire/policy-preview.ts";
 import type { RecordedCall } from "../wire/recorded-call.ts";
-import type { StoredCall } from "../wire/rpc.ts";
+import type { StoredCall } from "../wire/telemetry-rpc.ts";
 import type { Flip, Simulation, Verdict } from "../wire/simulation.ts";
 import { modeAt } from "./inbound.ts";
 import { replay } from "./replay.ts";

@@ -16,7 +16,7 @@ import type {
   WorkloadUnit,
 } from "../engine/snapshot.ts";
 import type { Random } from "../engine/time.ts";
-import type { SyncAnswer } from "../wire/rpc.ts";
+import type { SyncAnswer } from "../wire/registry-rpc.ts";
 import { linkDirectory } from "./directory.ts";
 import type { LinkedDirectory } from "./directory.ts";
 import { linkPools } from "./pool.ts";

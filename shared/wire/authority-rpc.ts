@@ -7,7 +7,33 @@
 import type { VerificationKey } from "../engine/snapshot.ts";
 import type { ChainPage, ChainRequest } from "./audit-chain.ts";
 import type { Outcome } from "./problem.ts";
-import type { IssuedToken, IssueRequest } from "./rpc.ts";
+
+export interface IssueRequest {
+  /** `namespace/name`: the workload, already proved by the caller of this method. */
+  readonly workload: string;
+  /** A SPIFFE id of a workload, or of the mesh itself (`spiffe://<trust-domain>`). */
+  readonly audience: string;
+  /** 10 to 3,600 seconds; 300 unless given. */
+  readonly ttlSeconds?: number;
+  /** Set by the edge: it has run the inbound half for every call that carries the token. */
+  readonly isAdmitted?: boolean;
+  /** Who asks, and by what proof: kept in the audit. Absent: nobody said. */
+  readonly requester?: string;
+  /** Thumbprint (`x5t#S256`) of the certificate that the token is to be bound to. Absent: to none. */
+  readonly boundTo?: string;
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  readonly id: string;
+  readonly subject: string;
+  /** Milliseconds since the epoch; absent from an authority of the release before. */
+  readonly issuedAt?: number;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** Thumbprint of the certificate that it is bound to. Absent: none, or the authority is of the release before and binds nothing. */
+  readonly boundTo?: string;
+}
 
 export interface CertificateRequest {
   /** `namespace/name`: the workload, already proved by the caller of this method. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { IsolatesStatus, StoreStatus } from "../../shared/wire/rpc.ts";
+import type { StoreStatus } from "../../shared/wire/registry-rpc.ts";
+import type { IsolatesStatus } from "../../shared/wire/telemetry-rpc.ts";
 import { against, ref, REVIEWS, SHOP } from "./commands-kit.ts";
 
 describe("diff", () => {

@@ -6,7 +6,7 @@ import { servicesOf } from "../../shared/compile/status.ts";
 import { warnings } from "../../shared/compile/warnings.ts";
 import { setChecked, setRegistered, type World } from "../../shared/compile/world.ts";
 import { healthCheck } from "../../shared/wire/resources/health-check.ts";
-import type { CheckedEndpoint } from "../../shared/wire/rpc.ts";
+import type { CheckedEndpoint } from "../../shared/wire/registry-rpc.ts";
 import { worldOf } from "./worlds.ts";
 
 const MEMBERS = `

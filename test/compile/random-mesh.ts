@@ -5,7 +5,7 @@ import { affected } from "../../shared/compile/affected.ts";
 import type { UnitKey } from "../../shared/engine/snapshot.ts";
 import { parseDocuments } from "../../shared/wire/parse.ts";
 import { resourceKey, type Resource, type ResourceRef } from "../../shared/wire/resource.ts";
-import type { CheckedEndpoint, RegisteredEndpoint } from "../../shared/wire/rpc.ts";
+import type { CheckedEndpoint, RegisteredEndpoint } from "../../shared/wire/registry-rpc.ts";
 import { oneOf, severalOf } from "../engine/random.ts";
 import { FOREIGN_SPECS, foreignKeys } from "./random-foreign.ts";
 import { addedParent, allowedListeners, GATEWAY_SPECS } from "./random-gateway.ts";

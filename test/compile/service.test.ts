@@ -4,7 +4,7 @@ import { compileUnit } from "../../shared/compile/compile.ts";
 import { DEFAULT_TRAFFIC } from "../../shared/compile/traffic.ts";
 import { setEjected, setRegistered, type World } from "../../shared/compile/world.ts";
 import { servicesOf } from "../../shared/compile/status.ts";
-import type { RegisteredEndpoint } from "../../shared/wire/rpc.ts";
+import type { RegisteredEndpoint } from "../../shared/wire/registry-rpc.ts";
 import { worldOf } from "./worlds.ts";
 
 const REVIEWS = `

@@ -5,8 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { VerificationKey } from "../../shared/engine/snapshot.ts";
 import { spiffeId } from "../../shared/identity/spiffe.ts";
 import { verify } from "../../shared/identity/token.ts";
-import type { AuthorityApi } from "../../shared/wire/authority-rpc.ts";
-import type { IssueRequest } from "../../shared/wire/rpc.ts";
+import type { AuthorityApi, IssueRequest } from "../../shared/wire/authority-rpc.ts";
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;

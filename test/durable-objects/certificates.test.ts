@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { spiffeId } from "../../shared/identity/spiffe.ts";
 import { verify } from "../../shared/identity/token.ts";
 import type { AuthorityApi, IssuedCertificate, RevokeRequest } from "../../shared/wire/authority-rpc.ts";
-import type { TrustPublication } from "../../shared/wire/rpc.ts";
+import type { TrustPublication } from "../../shared/wire/registry-rpc.ts";
 import { makeUpstream } from "../identity/upstreams.ts";
 import { seeded } from "../engine/random.ts";
 import { isBelieved, makeRequest } from "../identity/requests.ts";

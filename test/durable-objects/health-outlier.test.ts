@@ -8,7 +8,7 @@ import { serviceKey } from "../../shared/engine/snapshot.ts";
 import { carry } from "../../shared/forward/carry.ts";
 import type { Ports } from "../../shared/forward/ports.ts";
 import { createState, type Mesh } from "../../shared/forward/state.ts";
-import type { SyncRequest } from "../../shared/wire/rpc.ts";
+import type { SyncRequest } from "../../shared/wire/registry-rpc.ts";
 import { controlOf } from "../../workers/edge/control.ts";
 import { runtimePorts } from "../../workers/runtime.ts";
 import { apply, endpoint, exec, refTo, registry, service, stub as mesh, valueOf } from "./registry-kit.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { checkCertify, checkIssue } from "../../durable-objects/issue-check.ts";
-import type { IssueRequest } from "../../shared/wire/rpc.ts";
+import type { IssueRequest } from "../../shared/wire/authority-rpc.ts";
 
 const REQUEST: IssueRequest = { workload: "shop/web", audience: "spiffe://mesh.test/ns/shop/sa/reviews" };
 const GRANT = {

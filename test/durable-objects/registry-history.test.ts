@@ -1,7 +1,7 @@
 import { reset } from "cloudflare:test";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Resource } from "../../shared/wire/resource.ts";
-import type { Difference, RevisionFilter } from "../../shared/wire/rpc.ts";
+import type { Difference, RevisionFilter } from "../../shared/wire/registry-rpc.ts";
 import { apply, everything, evict, exec, refTo, registry, service, valueOf } from "./registry-kit.ts";
 
 afterEach(reset);

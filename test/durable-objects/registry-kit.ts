@@ -8,7 +8,7 @@ import { evictAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { registryOf } from "../../durable-objects/env.ts";
 import type { Outcome } from "../../shared/wire/problem.ts";
 import type { ResourceRef } from "../../shared/wire/resource.ts";
-import type { ApplyAnswer, ApplyRequest } from "../../shared/wire/rpc.ts";
+import type { ApplyAnswer, ApplyRequest } from "../../shared/wire/registry-rpc.ts";
 
 /** A document as a person writes it. */
 export interface Document {

@@ -2,7 +2,7 @@ import { reset } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { references } from "../../shared/compile/compile.ts";
 import { DIRECTORY, serviceKey, type Unit, type UnitKey } from "../../shared/engine/snapshot.ts";
-import type { RegisteredEndpoint, SyncAnswer, SyncRequest } from "../../shared/wire/rpc.ts";
+import type { RegisteredEndpoint, SyncAnswer, SyncRequest } from "../../shared/wire/registry-rpc.ts";
 import { oneOf, seeded, severalOf } from "../engine/random.ts";
 import {
   apply,

@@ -1,7 +1,7 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, expect, test } from "vitest";
 import { DIRECTORY, serviceKey } from "../../shared/engine/snapshot.ts";
-import type { SyncAnswer, SyncRequest } from "../../shared/wire/rpc.ts";
+import type { SyncAnswer, SyncRequest } from "../../shared/wire/registry-rpc.ts";
 import { apply, refTo, registry, service, settled, stub } from "./registry-kit.ts";
 
 afterEach(reset);

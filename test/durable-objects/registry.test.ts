@@ -1,6 +1,6 @@
 import { reset } from "cloudflare:test";
 import { afterEach, describe, expect, test } from "vitest";
-import type { ChangeKind } from "../../shared/wire/rpc.ts";
+import type { ChangeKind } from "../../shared/wire/registry-rpc.ts";
 import {
   apply,
   endpoint,

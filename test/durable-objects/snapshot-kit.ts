@@ -4,7 +4,7 @@ import { runInDurableObject } from "cloudflare:test";
 import type { Env } from "../../durable-objects/env.ts";
 import { SnapshotOutbox } from "../../durable-objects/snapshot-outbox.ts";
 import { UnitStore } from "../../durable-objects/unit-store.ts";
-import type { StoreStatus } from "../../shared/wire/rpc.ts";
+import type { StoreStatus } from "../../shared/wire/registry-rpc.ts";
 import { evict, exec, stub } from "./registry-kit.ts";
 
 /** The mesh's bindings, with the secret that signs what is stored. */

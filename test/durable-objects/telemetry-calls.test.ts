@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { recordable } from "../../durable-objects/telemetry-calls-check.ts";
 import { MAX_OF_UNIT, MAX_WRITES } from "../../durable-objects/telemetry-calls.ts";
 import type { CallSample, RecordedCall } from "../../shared/wire/recorded-call.ts";
-import type { TelemetryApi } from "../../shared/wire/rpc.ts";
+import type { TelemetryApi } from "../../shared/wire/telemetry-rpc.ts";
 import { report } from "./telemetry-kit.ts";
 
 const MINUTE = 60_000;

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CallReport } from "../../shared/wire/call-record.ts";
-import type { TelemetryApi } from "../../shared/wire/rpc.ts";
+import type { TelemetryApi } from "../../shared/wire/telemetry-rpc.ts";
 import { LABELS, NO_COUNTS, report, series } from "./telemetry-kit.ts";
 
 const MINUTE = 60_000;

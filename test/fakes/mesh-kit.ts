@@ -8,13 +8,12 @@ import { createState } from "../../shared/forward/state.ts";
 import type { Mesh } from "../../shared/forward/state.ts";
 import type { CallReport } from "../../shared/wire/call-record.ts";
 import { succeed } from "../../shared/wire/problem.ts";
+import type { SyncAnswer, SyncRequest } from "../../shared/wire/registry-rpc.ts";
 import type {
   CircuitReport,
   LeaseRequest,
   OutcomeReport,
   SpendRequest,
-  SyncAnswer,
-  SyncRequest,
   TakeRequest,
 } from "../../shared/wire/rpc.ts";
 import { compilePattern } from "../../shared/wire/pattern.ts";

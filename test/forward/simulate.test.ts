@@ -6,7 +6,7 @@ import type { JwtRule } from "../../shared/engine/end-user.ts";
 import { simulate } from "../../shared/forward/simulate.ts";
 import type { Protected, Protection } from "../../shared/wire/policy-preview.ts";
 import type { RecordedCall } from "../../shared/wire/recorded-call.ts";
-import type { StoredCall } from "../../shared/wire/rpc.ts";
+import type { StoredCall } from "../../shared/wire/telemetry-rpc.ts";
 import { OPEN } from "../fakes/units.ts";
 
 const NOW = 5_000;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { WATCH_MS } from "../../shared/forward/flights.ts";
 import { prepare } from "../../shared/forward/sync.ts";
-import type { SyncAnswer } from "../../shared/wire/rpc.ts";
+import type { SyncAnswer } from "../../shared/wire/registry-rpc.ts";
 import { meshKit } from "../fakes/mesh-kit.ts";
 import type { MeshKit } from "../fakes/mesh-kit.ts";
 import { directory, service } from "../fakes/units.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { CallLabels, CallSeries } from "../../shared/wire/call-record.ts";
-import type { MeshStatus } from "../../shared/wire/rpc.ts";
+import type { MeshStatus } from "../../shared/wire/registry-rpc.ts";
 import { VERSION } from "../../shared/wire/version.ts";
 import { renderMetrics } from "../../workers/admin/metrics.ts";
 

@@ -2,7 +2,7 @@ import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { HEAD, nameOf, sealOf, unitBody } from "../../durable-objects/snapshot-entry.ts";
 import { DIRECTORY, serviceKey } from "../../shared/engine/snapshot.ts";
-import type { SyncAnswer } from "../../shared/wire/rpc.ts";
+import type { SyncAnswer } from "../../shared/wire/registry-rpc.ts";
 import { openStore, type SnapshotStore } from "../../workers/edge/snapshot-store.ts";
 import { apply, meshRoute, refTo, registry, service } from "../durable-objects/registry-kit.ts";
 import { kv, signing, storeAll } from "../durable-objects/snapshot-kit.ts";

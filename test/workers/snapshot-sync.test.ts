@@ -2,7 +2,7 @@ import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Env } from "../../durable-objects/env.ts";
 import { DIRECTORY, serviceKey } from "../../shared/engine/snapshot.ts";
-import type { SyncAnswer, SyncRequest } from "../../shared/wire/rpc.ts";
+import type { SyncAnswer, SyncRequest } from "../../shared/wire/registry-rpc.ts";
 import { sync } from "../../workers/edge/snapshot-sync.ts";
 import { apply, registry, service } from "../durable-objects/registry-kit.ts";
 import { signing, storeAll } from "../durable-objects/snapshot-kit.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { LATENCY_BOUNDS_MS, type CallSeries, type HostCounters } from "../../shared/wire/call-record.ts";
-import type { MeshStatus, TelemetryTotals } from "../../shared/wire/rpc.ts";
+import type { MeshStatus } from "../../shared/wire/registry-rpc.ts";
+import type { TelemetryTotals } from "../../shared/wire/telemetry-rpc.ts";
 import { VERSION } from "../../shared/wire/version.ts";
 
 type Labels = Readonly<Record<string, string>>;

@@ -7,7 +7,7 @@
 import { registryOf, telemetryOf, type Env } from "../../durable-objects/env.ts";
 import { simulate } from "../../shared/forward/simulate.ts";
 import { MeshError, type FieldProblem, type Outcome } from "../../shared/wire/problem.ts";
-import type { ApplyAnswer, ApplyRequest, PreviewRequest } from "../../shared/wire/rpc.ts";
+import type { ApplyAnswer, ApplyRequest, PreviewRequest } from "../../shared/wire/registry-rpc.ts";
 import type { Flip, Simulation, Verdict } from "../../shared/wire/simulation.ts";
 import { unwrap } from "./problems.ts";
 

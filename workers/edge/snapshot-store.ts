@@ -19,7 +19,7 @@ import { references } from "../../shared/compile/compile.ts";
 import type { Unit, UnitKey } from "../../shared/engine/snapshot.ts";
 import type { Millis } from "../../shared/engine/time.ts";
 import { parseDuration } from "../../shared/wire/duration.ts";
-import type { SyncAnswer } from "../../shared/wire/rpc.ts";
+import type { SyncAnswer } from "../../shared/wire/registry-rpc.ts";
 
 /** How old the copies may be: a day, in which an outage is noticed and a revoked policy is not forgotten. */
 const DEFAULT_MAX_AGE_MS: Millis = 86_400_000;

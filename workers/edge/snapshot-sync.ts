@@ -8,7 +8,7 @@ import { registryOf } from "../../durable-objects/env.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import type { UnitKey } from "../../shared/engine/snapshot.ts";
 import type { Millis } from "../../shared/engine/time.ts";
-import type { SyncAnswer, SyncRequest } from "../../shared/wire/rpc.ts";
+import type { SyncAnswer, SyncRequest } from "../../shared/wire/registry-rpc.ts";
 import { startTimer, writeLine } from "../runtime.ts";
 import { openStore, type SnapshotStore } from "./snapshot-store.ts";
 

@@ -10,7 +10,7 @@ import { adminOf, authorityOf, registryOf, type Env } from "../../../durable-obj
 import * as wire from "../../../shared/wire/admin.ts";
 import { AUDIT_LOGS, auditChain, type AuditLog } from "../../../shared/wire/audit-chain.ts";
 import type { ChainPage, ChainRequest } from "../../../shared/wire/audit-chain.ts";
-import type { Revision } from "../../../shared/wire/rpc.ts";
+import type { Revision } from "../../../shared/wire/registry-rpc.ts";
 import { originOf, type AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
 import { unwrap } from "../problems.ts";

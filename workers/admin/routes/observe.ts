@@ -9,7 +9,8 @@ import { registryOf, telemetryOf, type Env } from "../../../durable-objects/env.
 import * as wire from "../../../shared/wire/admin.ts";
 import { VERSION } from "../../../shared/wire/version.ts";
 import { mayView, type Principal } from "../../../shared/wire/access.ts";
-import type { IsolatesStatus, MeshStatus, Topology } from "../../../shared/wire/rpc.ts";
+import type { MeshStatus } from "../../../shared/wire/registry-rpc.ts";
+import type { IsolatesStatus, Topology } from "../../../shared/wire/telemetry-rpc.ts";
 import type { AdminEnv } from "../context.ts";
 import { renderMetrics } from "../metrics.ts";
 import { answers, PROBLEM, PUBLIC } from "../operation.ts";

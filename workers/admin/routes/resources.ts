@@ -9,7 +9,7 @@ import { registryOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
 import { MeshError } from "../../../shared/wire/problem.ts";
 import { label, subdomain, type ResourceRef } from "../../../shared/wire/resource.ts";
-import type { ApplyRequest } from "../../../shared/wire/rpc.ts";
+import type { ApplyRequest } from "../../../shared/wire/registry-rpc.ts";
 import { findKind, kindsOf, type KindInfo } from "../../../shared/wire/resources/kinds.ts";
 import { mayView, type Principal } from "../../../shared/wire/access.ts";
 import { assertEdit, assertView } from "../access.ts";

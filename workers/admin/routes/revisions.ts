@@ -8,7 +8,7 @@ import { z } from "zod";
 import { registryOf } from "../../../durable-objects/env.ts";
 import * as wire from "../../../shared/wire/admin.ts";
 import { mayView, type Principal } from "../../../shared/wire/access.ts";
-import type { Revision } from "../../../shared/wire/rpc.ts";
+import type { Revision } from "../../../shared/wire/registry-rpc.ts";
 import { viaOf, type AdminEnv } from "../context.ts";
 import { answers, jsonBody } from "../operation.ts";
 import { unwrap } from "../problems.ts";

@@ -1,7 +1,7 @@
 /** The mesh's Worker with a switch that makes its registry fail, as if it were out of reach. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { RegistryObject as Registry } from "../../../../durable-objects/registry-object.ts";
-import type { SyncAnswer, SyncRequest } from "../../../../shared/wire/rpc.ts";
+import type { SyncAnswer, SyncRequest } from "../../../../shared/wire/registry-rpc.ts";
 
 export { default } from "../../../../workers/main.ts";
 export {
