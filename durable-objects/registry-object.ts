@@ -60,7 +60,7 @@ import { planDeletion, planDocuments, withDeletions, type Ground } from "./regis
 import { previewOf } from "./registry-preview.ts";
 import { invalid, notFound, unknownRevision } from "./registry-refusals.ts";
 import { readOwners, seizures } from "./registry-tenancy.ts";
-import { overweight } from "./registry-weight.ts";
+import { overgrown, overweight } from "./registry-weight.ts";
 import { migrate } from "./schema.ts";
 import { SnapshotOutbox } from "./snapshot-outbox.ts";
 import { UnitStore } from "./unit-store.ts";
@@ -311,12 +311,16 @@ export class RegistryObject extends DurableObject<Env> implements RegistryApi {
     }
   }
 
-  /** What those who own some namespaces would take from others. */
+  /** What those who own some namespaces would take from others, and from the mesh. */
   #encroachments(compiled: Compiled, { namespaces }: Cause): FieldProblem[] {
     if (namespaces === undefined) return [];
     const after = compiled.get(DIRECTORY) ?? null;
     const seized = after === null ? [] : seizures(this.#units.unit(DIRECTORY), JSON.parse(after), namespaces);
-    return [...seized, ...crowding({ world: this.#loadWorld(), units: this.#units }, compiled, namespaces)];
+    return [
+      ...seized,
+      ...crowding({ world: this.#loadWorld(), units: this.#units }, compiled, namespaces),
+      ...overgrown(compiled, this.#units, namespaces),
+    ];
   }
 
   #record(steps: readonly Step[], { author, via, reason }: Cause): void {

@@ -29,6 +29,14 @@ export interface StorableUnit extends Cursor {
   readonly body: UnitBody;
 }
 
+/** The kinds of units that belong to a namespace: to their service's, their Endpoint's, their Gateway's. */
+const KINDS = ["service", "workload", "host"];
+
+/** Whether a unit belongs to a namespace. */
+export function isUnitOf(key: UnitKey, namespace: string): boolean {
+  return KINDS.some((kind) => key.startsWith(`${kind}:${namespace}/`));
+}
+
 export class UnitStore {
   readonly #sql: SqlStorage;
 
@@ -55,6 +63,31 @@ export class UnitStore {
   unit(key: UnitKey): Unit | null {
     const body = this.body(key);
     return body === null ? null : JSON.parse(body);
+  }
+
+  /** The bytes of a unit's JSON; 0 when it does not exist. */
+  size(key: UnitKey): number {
+    const [row] = this.#sql.exec<{ bytes: number | null }>(
+      "SELECT octet_length(body) AS bytes FROM units WHERE key = ?",
+      key,
+    );
+    return row?.bytes ?? 0;
+  }
+
+  /** The bytes of all units of a namespace. */
+  weigh(namespace: string): number {
+    const weights = KINDS.map((kind) => {
+      // What stands between a slash and the character after it begins with the slash.
+      const { bytes } = this.#sql
+        .exec<{ bytes: number }>(
+          "SELECT coalesce(sum(octet_length(body)), 0) AS bytes FROM units WHERE key > ? AND key < ?",
+          `${kind}:${namespace}/`,
+          `${kind}:${namespace}0`,
+        )
+        .one();
+      return bytes;
+    });
+    return weights.reduce((sum, bytes) => sum + bytes, 0);
   }
 
   /** The keys of all units that exist. */

@@ -1,11 +1,14 @@
 /** What one owner of a namespace cannot do to the registry, and to the units that others share with it. */
-import { expect, test, vi } from "vitest";
+import { reset } from "cloudflare:test";
+import { afterEach, expect, test, vi } from "vitest";
 import { MAX_UNIT_BYTES } from "../../shared/compile/unit-size.ts";
 import type { Problem } from "../../shared/wire/problem.ts";
 import { apply, everything, exec, registry, valueOf } from "./registry-kit.ts";
 
 // Megabytes of documents, on a machine that may have other work.
 vi.setConfig({ testTimeout: 30_000 });
+
+afterEach(reset);
 
 const GATEWAY_API = "gateway.networking.k8s.io/v1";
 const OWNER = { namespaces: ["rival"] };
@@ -137,14 +140,23 @@ test("policies times endpoints that would take the registry's memory are refused
   );
   const bomb = document("Service", ["rival", "bomb"], { selector: { app: "bomb" }, ports: [{ port: 80 }] });
   const before = await everything();
-  expect(pathsOf(await apply([bomb, ...endpoints, ...policies], OWNER))).toEqual(["documents"]);
+  const refused = pathsOf(await apply([bomb, ...endpoints, ...policies], OWNER));
+  expect(refused).toEqual(["documents", "Namespace rival"]);
   expect(await everything()).toEqual(before);
 
   // Little by little they come no further.
   valueOf(await apply([bomb, ...endpoints], OWNER));
   const half = await apply(policies.slice(0, 30), OWNER);
-  expect(pathsOf(half)).toEqual(["documents"]);
+  expect(pathsOf(half)).toEqual(["documents", "Namespace rival"]);
   valueOf(await apply(policies.slice(0, 1), OWNER));
+  // Nor in parts that are small enough for one change.
+  const parts = policies.slice(0, 5);
+  expect(pathsOf(await apply(parts, { ...OWNER, dryRun: true }))).toEqual(["Namespace rival"]);
+  valueOf(await apply(parts));
+  // What an admin let it have can still be less.
+  expect(pathsOf(await apply(policies.slice(5, 6), OWNER))).toEqual(["Namespace rival"]);
+  const [first] = parts;
+  valueOf(await apply([{ ...first, spec: { rules: [] } }], OWNER));
 });
 
 const hosts = (set: number) =>
