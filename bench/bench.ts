@@ -55,6 +55,10 @@ interface Report {
 const { values } = parseArgs({ options: { json: { type: "string" }, quick: { type: "boolean" } } });
 const options = values.quick ? QUICK : FULL;
 
+// A signal would end this process alone: on its exit it takes the runtimes that it started along.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
+
 const bench = await startBench(options.services);
 try {
   const report = await measure(bench, options);

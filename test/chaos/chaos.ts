@@ -28,6 +28,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
+// A signal would end this process alone: on its exit it takes the runtimes that it started along.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
+
 const [chosen = ""] = positionals;
 const scenarios = Object.entries(SCENARIOS).filter(([name]) => chosen === "all" || chosen === name);
 if (scenarios.length === 0) list();
