@@ -1,6 +1,7 @@
 /** Reports of hosts, for the tests of telemetry. */
 import { LATENCY_BOUNDS_MS } from "../../shared/wire/call-record.ts";
 import type { CallLabels, CallReport, CallSeries, HostCounters } from "../../shared/wire/call-record.ts";
+import { NO_COUNTS } from "../fakes/counts.ts";
 
 export const LABELS: CallLabels = {
   source: "shop/web",
@@ -10,23 +11,6 @@ export const LABELS: CallLabels = {
   method: "GET",
   statusClass: "2xx",
   reason: "",
-};
-
-export const NO_COUNTS: HostCounters = {
-  staleCalls: 0,
-  syncs: 0,
-  failedSyncs: 0,
-  refusedSnapshots: 0,
-  retries: 0,
-  overflowedCalls: 0,
-  droppedMirrors: 0,
-  openedCircuits: 0,
-  ejections: 0,
-  shadowedCalls: 0,
-  auditedCalls: 0,
-  trialDenials: 0,
-  longCalls: 0,
-  cutCalls: 0,
 };
 
 /** Calls of one series that all took as long as the bound of one bucket. */

@@ -4,6 +4,7 @@ import type { CallLabels, CallReport } from "../../shared/wire/call-record.ts";
 import { prepare } from "../../shared/forward/sync.ts";
 import { meshKit } from "../fakes/mesh-kit.ts";
 import { directory } from "../fakes/units.ts";
+import { NO_COUNTS } from "../fakes/counts.ts";
 
 function labels(changes: Partial<CallLabels> = {}): CallLabels {
   const base = { source: "shop/web", destination: "shop/reviews", version: "v1", route: "", method: "GET" };
@@ -42,22 +43,7 @@ test("gathers calls of one series and reports them together", async () => {
       series: [
         { labels: labels(), count: 4, sumMs: 20_006.5, buckets: [1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] },
       ],
-      host: {
-        staleCalls: 0,
-        syncs: 0,
-        failedSyncs: 0,
-        refusedSnapshots: 0,
-        retries: 0,
-        overflowedCalls: 0,
-        droppedMirrors: 0,
-        openedCircuits: 0,
-        ejections: 0,
-        shadowedCalls: 0,
-        auditedCalls: 0,
-        trialDenials: 0,
-        longCalls: 0,
-        cutCalls: 0,
-      },
+      host: NO_COUNTS,
       view: { version: 0, isCurrent: false },
     },
   ]);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { telemetryOf } from "../../durable-objects/env.ts";
 import type { RecordedCall } from "../../shared/wire/recorded-call.ts";
-import { NO_COUNTS } from "../durable-objects/telemetry-kit.ts";
+import { NO_COUNTS } from "../fakes/counts.ts";
 import { ask, env, type Answered } from "./admin-kit.ts";
 
 const NAMES = ["reviews", "ratings"];

@@ -6,6 +6,7 @@ import { LATENCY_BOUNDS_MS, type CallReport } from "../../shared/wire/call-recor
 import type { MeshProps } from "../../shared/wire/rpc.ts";
 import { controlOf } from "../../workers/edge/control.ts";
 import { Mesh } from "../../workers/mesh-entrypoint.ts";
+import { NO_COUNTS } from "../fakes/counts.ts";
 
 const env: Env = bindings;
 
@@ -30,22 +31,7 @@ function report(reporter: string, source: string): CallReport {
     reporter,
     sequence: 1,
     series: [{ labels, count: 1, sumMs: 1, buckets }],
-    host: {
-      staleCalls: 0,
-      syncs: 0,
-      failedSyncs: 0,
-      refusedSnapshots: 0,
-      retries: 0,
-      overflowedCalls: 0,
-      droppedMirrors: 0,
-      openedCircuits: 0,
-      ejections: 0,
-      shadowedCalls: 0,
-      auditedCalls: 0,
-      trialDenials: 0,
-      longCalls: 0,
-      cutCalls: 0,
-    },
+    host: NO_COUNTS,
   };
 }
 
