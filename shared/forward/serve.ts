@@ -35,10 +35,18 @@ export async function serve(
   return held.kind === "response" ? held.response : respond(held, long.requestId, request.method);
 }
 
-/** Work that is given up when the call is cut: nothing else would end it. */
+/** Work that is given up when the call is cut: nothing else would end it. What it answers all the same is freed. */
 function untilCut(signal: AbortSignal, work: Promise<Answer>): Promise<Answer> {
   return new Promise((resolve, reject) => {
     signal.addEventListener("abort", () => resolve(gone()), { once: true });
-    work.then(resolve, reject);
+    work.then((answer) => {
+      if (signal.aborted && answer.kind === "response") free(answer.response);
+      resolve(answer);
+    }, reject);
   });
+}
+
+/** Gives up a response that nobody will read. It may have broken already: then there is nothing to free. */
+function free({ body }: Response): void {
+  body?.cancel().catch(() => undefined);
 }

@@ -209,3 +209,21 @@ test("a call that waits is refused when its caller is not let in any more", asyn
   await kit.advance(3_000);
   expect(answer.status).toBe(403);
 });
+
+test("what a workload answers after its call was cut is freed", async () => {
+  const token = await forge(pair, {}, { aud: CALLEE });
+  const kit = meshKit({ units: present({ ...known(), ...LIBRARY.unit(PERMISSIVE) }) });
+  const request = new Request("http://reviews/", { headers: { "x-selvedge-peer": token } });
+  const welcome = await kit.run(receive(kit.mesh, request, "shop/reviews-v1"));
+  if (welcome instanceof Response) throw new Error("the call is not welcome");
+  const late = Promise.withResolvers<Response>();
+  const answer = { status: 0, isFreed: false };
+  void serve(kit.mesh, welcome, () => late.promise).then(({ status }) => (answer.status = status));
+  await kit.advance(2_000);
+  kit.put(LIBRARY.unit({ ...PERMISSIVE, authorization: NOBODY }));
+  await kit.advance(3_000);
+  const body = new ReadableStream({ cancel: () => void (answer.isFreed = true) });
+  late.resolve(new Response(body));
+  await kit.advance(1);
+  expect(answer).toEqual({ status: 403, isFreed: true });
+});
