@@ -28,7 +28,7 @@ import { migrate } from "./schema.ts";
 const MAX_TOKENS = 1_000;
 
 /** After so many failures within a minute a source is turned away for the rest of it, or longer while it goes on. */
-export const MAX_FAILURES = 10;
+const MAX_FAILURES = 10;
 const FAILURE_WINDOW_MS: Millis = 60_000;
 /** Sources remembered: a flood from more addresses is not told apart, and counted as one. */
 const MAX_SOURCES = 10_000;

@@ -31,7 +31,7 @@ export const ADMIN_MIGRATIONS: readonly Migration[] = [
 ];
 
 /** Rows of the audit log at most, some 500 MB of the 10 GB that an object has; the oldest go first. */
-export const MAX_AUDIT = 1_000_000;
+const MAX_AUDIT = 1_000_000;
 
 /** Lines in one answer of the chain. */
 const MAX_PAGE = 1_000;

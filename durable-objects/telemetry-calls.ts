@@ -9,13 +9,13 @@ import { namespaceOfUnit, type CallSample } from "../shared/wire/recorded-call.t
 import type { CallsOfUnit, StoredCall } from "../shared/wire/telemetry-rpc.ts";
 
 /** Policies are tried on a day's calls. */
-export const KEEP_CALLS_MS: Millis = 24 * 3_600_000;
+const KEEP_CALLS_MS: Millis = 24 * 3_600_000;
 
 /** Distinct calls of a unit that were admitted, and as many that were denied: denied ones cost a client nothing. */
 export const MAX_OF_UNIT = 500;
 
 /** Nobody's calls drive out another's. */
-export const MAX_OF_NAMESPACE = 5_000;
+const MAX_OF_NAMESPACE = 5_000;
 
 export const MAX_CALLS = 20_000;
 

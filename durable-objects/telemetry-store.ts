@@ -32,7 +32,7 @@ export const TELEMETRY_MIGRATIONS: readonly string[] = [
 export const MAX_SERIES = 10_000;
 
 /** Windows of edges at most, besides those named `other`: 5,000 edges in each of five minutes. */
-export const MAX_EDGES = 25_000;
+const MAX_EDGES = 25_000;
 
 /** How long a reporter's last sequence is known: hosts send again for seconds, not for minutes. */
 const KEEP_REPORTER_MS: Millis = 600_000;

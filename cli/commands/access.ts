@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { accessList, grantedAccess, principal, revokedAccess } from "../../shared/wire/admin.ts";
+import { accessList, grantedAccess, principal, revokedAccess } from "../../shared/wire/admin-access.ts";
 import { ageText, parseDuration } from "../duration.ts";
 import type { Io } from "../io.ts";
 import { outputOption } from "../options.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { auditList } from "../../shared/wire/admin.ts";
+import { auditList } from "../../shared/wire/admin-access.ts";
 import { EXIT, Failure } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { outputOption, wholeNumber } from "../options.ts";

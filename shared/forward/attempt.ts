@@ -21,6 +21,7 @@ import { hostOf } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { SendError } from "./ports.ts";
 import type { Way } from "./ports.ts";
+import type { Answer } from "./refusal.ts";
 
 /** How a try ended, with the response if there is one. */
 export type Attempt =
@@ -81,10 +82,10 @@ function occupy({ mesh }: Call, load: balance.Load, id: string): () => void {
 }
 
 /** Gives up a response that nobody will read, so that its connection is free. */
-export function discard(attempt: Attempt): void {
-  if (attempt.kind !== "response" || attempt.response.body === null) return;
+export function discard(outcome: Attempt | Answer): void {
+  if (outcome.kind !== "response") return;
   // It may have broken already: then there is nothing to free.
-  attempt.response.body.cancel().catch(() => undefined);
+  outcome.response.body?.cancel().catch(() => undefined);
 }
 
 /** Sets the fields that only the mesh may say, last: neither the client nor a route's filters have a say in them. */

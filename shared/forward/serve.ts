@@ -6,6 +6,7 @@
  * @module
  */
 import { respond } from "./answers.ts";
+import { discard } from "./attempt.ts";
 import { gone } from "./departure.ts";
 import { holdOpen, isLongLived, watchWhile } from "./long-calls.ts";
 import type { Welcome } from "./receive.ts";
@@ -40,13 +41,8 @@ function untilCut(signal: AbortSignal, work: Promise<Answer>): Promise<Answer> {
   return new Promise((resolve, reject) => {
     signal.addEventListener("abort", () => resolve(gone()), { once: true });
     work.then((answer) => {
-      if (signal.aborted && answer.kind === "response") free(answer.response);
+      if (signal.aborted) discard(answer);
       resolve(answer);
     }, reject);
   });
-}
-
-/** Gives up a response that nobody will read. It may have broken already: then there is nothing to free. */
-function free({ body }: Response): void {
-  body?.cancel().catch(() => undefined);
 }

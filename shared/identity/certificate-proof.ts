@@ -16,7 +16,7 @@ import { thumbprintOf } from "./thumbprint.ts";
 import { CLOCK_SKEW_MS } from "./token.ts";
 
 /** The longest assertion that is read, in characters. */
-export const MAX_ASSERTION_LENGTH = 8_192;
+const MAX_ASSERTION_LENGTH = 8_192;
 
 /** The longest life of an assertion, in seconds: it is made for one request. */
 const MAX_LIFE_SECONDS = 60;

@@ -65,7 +65,6 @@ export const simulateAnswer = z
   })
   .meta({ id: "SimulateAnswer" });
 
-export type SimulateRequest = z.output<typeof simulateRequest>;
 export type Simulation = z.infer<typeof simulateAnswer>;
 export type Flip = z.infer<typeof flip>;
 export type Verdict = z.infer<typeof verdict>;

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey } from "jose";
 import { expect, onTestFinished, test } from "vitest";
-import { principal as principalSchema } from "../../shared/wire/admin.ts";
+import { principal as principalSchema } from "../../shared/wire/admin-access.ts";
 import { startMesh } from "./bookinfo.ts";
 import { ask } from "./http-client.ts";
 

@@ -7,7 +7,7 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { adminOf, authorityOf, registryOf, type Env } from "../../../durable-objects/env.ts";
-import * as wire from "../../../shared/wire/admin.ts";
+import * as wire from "../../../shared/wire/admin-access.ts";
 import { AUDIT_LOGS, auditChain, type AuditLog } from "../../../shared/wire/audit-chain.ts";
 import type { ChainPage, ChainRequest } from "../../../shared/wire/audit-chain.ts";
 import type { Revision } from "../../../shared/wire/registry-rpc.ts";
