@@ -252,6 +252,16 @@ describe("what the callee sees", () => {
   });
 });
 
+test("that ends like a remembered one is another one", async () => {
+  const { call } = callWith([rule("one", one.jwk)]);
+  const token = await one.token();
+  expect(await call(bearer(token))).toBe(200);
+  const [header = "", payload = "", signature = ""] = token.split(".");
+  const claims = { ...JSON.parse(Buffer.from(payload, "base64url").toString()), sub: "root" };
+  const forged = Buffer.from(JSON.stringify(claims)).toString("base64url");
+  expect(await call(bearer(`${header}.${forged}.${signature}`))).toEqual([401, "authn.token.invalid"]);
+});
+
 test("is verified once for all services that trust its issuer's key, each by a rule of its own", async () => {
   const { kit } = setUp(service("reviews"), [ok]);
   const { userTokens } = kit.mesh.ports;
